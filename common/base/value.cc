@@ -5,6 +5,12 @@
 
 namespace towpath {
 
+Object::Object() = default;
+Object::~Object() = default;
+Object::Object(const Object& other) = default;
+Object::Object(Object&& other) noexcept = default;
+Object& Object::operator=(const Object& other) = default;
+Object& Object::operator=(Object&& other) noexcept = default;
 Object::Object(std::initializer_list<Member> members) : members_(members) {}
 
 const Value* Object::find(std::string_view key) const {

@@ -21,7 +21,12 @@ class Object {
  public:
   struct Member;
 
-  Object() = default;
+  Object();
+  ~Object();
+  Object(const Object& other);
+  Object(Object&& other) noexcept;
+  Object& operator=(const Object& other);
+  Object& operator=(Object&& other) noexcept;
   Object(std::initializer_list<Member> members);
 
   const Value* find(std::string_view key) const;
