@@ -40,8 +40,7 @@ Welcome read(const pb::Welcome& from) {
   return {.protocol = from.protocol(),
           .heartbeat_seconds = from.heartbeat_seconds(),
           .lease_seconds = from.lease_seconds(),
-          .coordinator_version = from.coordinator_version(),
-          .assignment_epoch = from.assignment_epoch()};
+          .coordinator_version = from.coordinator_version()};
 }
 
 Assignment read(const pb::Assignment& from) {
@@ -52,7 +51,8 @@ Assignment read(const pb::Assignment& from) {
                           .ns = object.ns(),
                           .name = object.name(),
                           .deleted = object.deleted(),
-                          .json = object.json()});
+                          .json = object.json(),
+                          .hash = object.hash()});
   }
   return to;
 }
@@ -151,10 +151,14 @@ Result<RenewReply> decodeRenewReply(std::string_view bytes) {
 
 Result<Hello> decodeHello(std::string_view bytes) {
   return parse<pb::Hello>(bytes, "Hello", [](const pb::Hello& from) {
-    return Hello{.node = read(from.node()),
-                 .assignment_revision = from.assignment_revision(),
-                 .session_nonce = from.session_nonce(),
-                 .assignment_epoch = from.assignment_epoch()};
+    Hello to{.node = read(from.node()),
+             .assignment_revision = from.assignment_revision(),
+             .session_nonce = from.session_nonce(),
+             .node_name = from.node_name()};
+    for (const pb::HeldObject& held : from.holds()) {
+      to.holds.push_back({.resource = held.resource(), .ns = held.ns(), .name = held.name(), .hash = held.hash()});
+    }
+    return to;
   });
 }
 

@@ -37,6 +37,7 @@ void fill(pb::Assignment& to, const Assignment& from) {
     state.set_name(object.name);
     state.set_deleted(object.deleted);
     state.set_json(object.json);
+    state.set_hash(object.hash);
   }
 }
 
@@ -63,7 +64,6 @@ void fill(pb::Welcome& to, const Welcome& from) {
   to.set_heartbeat_seconds(from.heartbeat_seconds);
   to.set_lease_seconds(from.lease_seconds);
   to.set_coordinator_version(from.coordinator_version);
-  to.set_assignment_epoch(from.assignment_epoch);
 }
 
 void fill(pb::PodReport& to, const PodReport& from) {
@@ -160,7 +160,14 @@ std::string encode(const Hello& message) {
   fill(*out.mutable_node(), message.node);
   out.set_assignment_revision(message.assignment_revision);
   out.set_session_nonce(message.session_nonce);
-  out.set_assignment_epoch(message.assignment_epoch);
+  out.set_node_name(validUtf8(message.node_name));
+  for (const HeldObject& held : message.holds) {
+    pb::HeldObject& to = *out.add_holds();
+    to.set_resource(held.resource);
+    to.set_ns(held.ns);
+    to.set_name(held.name);
+    to.set_hash(held.hash);
+  }
   return bytesOf(out);
 }
 

@@ -65,11 +65,21 @@ struct RenewReply {
   bool operator==(const RenewReply&) const = default;
 };
 
+// An object that the agent has, as its Hello tells it.
+struct HeldObject {
+  std::string resource;
+  std::string ns;
+  std::string name;
+  std::uint64_t hash = 0;
+  bool operator==(const HeldObject&) const = default;
+};
+
 struct Hello {
   NodeInfo node;
   std::uint64_t assignment_revision = 0;  // the newest applied; 0: none
   std::string session_nonce;
-  std::string assignment_epoch;  // whose revisions these are; a coordinator that counts anew sends a snapshot
+  std::string node_name;
+  std::vector<HeldObject> holds;
   bool operator==(const Hello&) const = default;
 };
 
@@ -78,7 +88,6 @@ struct Welcome {
   std::uint32_t heartbeat_seconds = 0;
   std::uint32_t lease_seconds = 0;
   std::string coordinator_version;
-  std::string assignment_epoch;
   bool operator==(const Welcome&) const = default;
 };
 
@@ -92,6 +101,7 @@ struct ObjectState {
   std::string name;
   bool deleted = false;
   std::string json;
+  std::uint64_t hash = 0;
   bool operator==(const ObjectState&) const = default;
 };
 
