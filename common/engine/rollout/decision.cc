@@ -1,0 +1,67 @@
+#include "engine/rollout/decision.h"
+
+namespace towpath::rollout {
+namespace {
+
+std::string settingText(const TrafficSetting& setting) {
+  std::string text = fmt::format("{} to {}, rest to {}", setting.canary_weight, setting.canary_hash, setting.stable_hash);
+  for (const model::WeightDestination& extra : setting.additional) text += fmt::format(", {} to {}", extra.weight, extra.hash);
+  return text;
+}
+
+struct ActionText {
+  std::string operator()(const CreateReplicaSet& a) const {
+    return fmt::format("create ReplicaSet {} (revision {})", a.name, a.revision);
+  }
+  std::string operator()(const SyncReplicaSet& a) const {
+    return fmt::format("sync ReplicaSet {} (revision {})", a.name, a.revision);
+  }
+  std::string operator()(const SetRolloutRevision& a) const { return fmt::format("set revision {}", a.revision); }
+  std::string operator()(const SetReplicasDefault& a) const { return fmt::format("set spec.replicas {}", a.replicas); }
+  std::string operator()(const ScaleReplicaSet& a) const {
+    return fmt::format("scale ReplicaSet {} from {} to {} (desired {})", a.name, a.from, a.to, a.desired_replicas);
+  }
+  std::string operator()(const SetScaleDownDeadline& a) const {
+    return fmt::format("set scale-down deadline of {} to {}", a.name, formatRfc3339(a.deadline));
+  }
+  std::string operator()(const ClearScaleDownDeadline& a) const {
+    return fmt::format("clear scale-down deadline of {}", a.name);
+  }
+  std::string operator()(const DeleteReplicaSet& a) const { return fmt::format("delete ReplicaSet {}", a.name); }
+  std::string operator()(const SwitchService& a) const {
+    return fmt::format("switch {} service {} from '{}' to '{}'", toString(a.role), a.service, a.from_hash, a.hash);
+  }
+  std::string operator()(const SetTraffic& a) const { return "set traffic: " + settingText(a.setting); }
+  std::string operator()(const StartAnalysis& a) const {
+    return fmt::format("start {} analysis {}", toString(a.type), a.name);
+  }
+  std::string operator()(const StopAnalysis& a) const { return fmt::format("stop analysis {}", a.name); }
+  std::string operator()(const DeleteAnalysisRun& a) const { return fmt::format("delete analysis {}", a.name); }
+  std::string operator()(const EvictPod& a) const { return fmt::format("evict pod {}", a.name); }
+  std::string operator()(const PatchStatus& a) const {
+    const std::string step = a.next.current_step_index ? fmt::format(", step {}", *a.next.current_step_index) : "";
+    return fmt::format("patch status: {} \"{}\"{}{}", model::toString(a.next.phase), a.next.message, step,
+                       a.guarded ? ", guarded" : "");
+  }
+  std::string operator()(const EmitEvent& a) const {
+    return fmt::format("event {}{}: {}", a.type == EventType::kWarning ? "(warning) " : "", a.reason, a.message);
+  }
+};
+
+}  // namespace
+
+std::string toString(const Action& action) { return std::visit(ActionText{}, action); }
+
+OnFailure onFailure(const Action& action) {
+  struct Meaning {
+    // What makes room or tidies up may wait for the next pass; so may telling people.
+    OnFailure operator()(const DeleteReplicaSet&) const { return OnFailure::kReportAndContinue; }
+    OnFailure operator()(const DeleteAnalysisRun&) const { return OnFailure::kReportAndContinue; }
+    OnFailure operator()(const EvictPod&) const { return OnFailure::kReportAndContinue; }
+    OnFailure operator()(const EmitEvent&) const { return OnFailure::kReportAndContinue; }
+    OnFailure operator()(const auto&) const { return OnFailure::kEndPass; }
+  };
+  return std::visit(Meaning{}, action);
+}
+
+}  // namespace towpath::rollout

@@ -1,0 +1,156 @@
+#pragma once
+// What decide() answers: actions to carry out in order, and when to look again. Actions are intents (names and numbers); the
+// controller makes objects of them. They can be compared, printed, stored, and applied to a world (effects.h).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/rollout/world.h"
+
+namespace towpath::rollout {
+
+// Creates `<rollout>-<hash>` with 0 replicas (core-semantics 2.3). AlreadyExists: if it is ours and equals the template, it is
+// done; else feed World::create_failure with collision = true. Its result is needed.
+struct CreateReplicaSet {
+  std::string name;
+  std::string hash;
+  int revision = 1;
+  std::int32_t desired_replicas = 0;  // annotation desired-replicas
+  bool operator==(const CreateReplicaSet&) const = default;
+};
+
+// Copies the Rollout's annotations and minReadySeconds to the ReplicaSet and gives it this revision (2.5).
+struct SyncReplicaSet {
+  std::string name;
+  int revision = 1;
+  bool operator==(const SyncReplicaSet&) const = default;
+};
+
+// Sets the Rollout's own revision annotation.
+struct SetRolloutRevision {
+  int revision = 1;
+  bool operator==(const SetRolloutRevision&) const = default;
+};
+
+// spec.replicas was absent: autoscalers need it.
+struct SetReplicasDefault {
+  std::int32_t replicas = 1;
+  bool operator==(const SetReplicasDefault&) const = default;
+};
+
+// Sets spec.replicas and the desired-replicas annotation (also when only the latter differs).
+struct ScaleReplicaSet {
+  std::string name;
+  std::int32_t from = 0;
+  std::int32_t to = 0;
+  std::int32_t desired_replicas = 0;
+  bool operator==(const ScaleReplicaSet&) const = default;
+};
+
+struct SetScaleDownDeadline {
+  std::string name;
+  WallTime deadline{};
+  bool operator==(const SetScaleDownDeadline&) const = default;
+};
+
+struct ClearScaleDownDeadline {
+  std::string name;
+  bool operator==(const ClearScaleDownDeadline&) const = default;
+};
+
+struct DeleteReplicaSet {
+  std::string name;
+  bool operator==(const DeleteReplicaSet&) const = default;
+};
+
+// Points the service's selector at the hash, and sets managed-by if it is absent.
+struct SwitchService {
+  ServiceRole role = ServiceRole::kStable;
+  std::string service;
+  std::string from_hash;
+  std::string hash;
+  bool operator==(const SwitchService&) const = default;
+};
+
+// Gives the routers hashes and weights, then asks them whether the data plane carries it. The controller feeds the result
+// into World::traffic; on an error of the router it emits TrafficRoutingError and ends the pass. Its result is needed.
+struct SetTraffic {
+  TrafficSetting setting;
+  std::int32_t max_weight = 100;
+  // A full canary that is not empty yet: routers must set the weight before they change hashes.
+  bool weight_first = false;
+  bool operator==(const SetTraffic&) const = default;
+};
+
+// Makes an AnalysisRun from the reference that analysisRef(spec, type, step_index) names. Its result (the run) is needed.
+struct StartAnalysis {
+  AnalysisType type = AnalysisType::kStep;
+  std::optional<std::int32_t> step_index;  // step runs only
+  std::string name;                        // if taken by a run that isn't ours to use: append ".1", ".2", …
+  std::string hash;                        // label
+  int revision = 1;                        // annotation
+  std::string latest_hash;                 // value of podTemplateHashValue: Latest
+  std::string stable_hash;                 // … Stable
+  bool operator==(const StartAnalysis&) const = default;
+};
+
+// spec.terminate: true.
+struct StopAnalysis {
+  std::string name;
+  bool operator==(const StopAnalysis&) const = default;
+};
+
+struct DeleteAnalysisRun {
+  std::string name;
+  bool operator==(const DeleteAnalysisRun&) const = default;
+};
+
+// Through the eviction subresource; 429 (a disruption budget) is no error.
+struct EvictPod {
+  std::string name;
+  bool operator==(const EvictPod&) const = default;
+};
+
+struct PatchStatus {
+  model::RolloutStatus next;
+  bool guarded = false;  // touches what people write too: send the resourceVersion that was read
+  bool operator==(const PatchStatus&) const = default;
+};
+
+enum class EventType : std::uint8_t { kNormal, kWarning };
+
+struct EmitEvent {
+  EventType type = EventType::kNormal;
+  std::string reason;
+  std::string message;
+  bool operator==(const EmitEvent&) const = default;
+};
+
+using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
+                            SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
+                            StartAnalysis, StopAnalysis, DeleteAnalysisRun, EvictPod, PatchStatus, EmitEvent>;
+
+std::string toString(const Action& action);  // one line, for logs, `plan` and failing tests
+
+enum class OnFailure : std::uint8_t {
+  kEndPass,            // the rest depends on it: retry with back-off
+  kReportAndContinue,  // log it; the next pass tries again
+};
+OnFailure onFailure(const Action& action);
+
+struct Decision {
+  std::vector<Action> actions;
+  std::optional<WallTime> look_again_at;
+  // The last action's result is needed to go on: feed it into the world (effects.h does it for what succeeded) and decide
+  // again in the same turn. At most kMaxDecisionsPerTurn times, then requeue.
+  bool decide_again = false;
+
+  bool operator==(const Decision&) const = default;
+};
+
+inline constexpr int kMaxDecisionsPerTurn = 8;
+
+}  // namespace towpath::rollout

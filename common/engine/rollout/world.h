@@ -1,0 +1,112 @@
+#pragma once
+// The world of one Rollout as a plain value: everything that decide() looks at. The controller gathers it from its caches; a
+// test writes it down. What needs JSON (hashes, deep equality, selector text) is a fact computed outside.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/replica_set.h"
+#include "model/rollout.h"
+#include "model/service.h"
+
+namespace towpath::rollout {
+
+enum class ServiceRole : std::uint8_t { kActive, kPreview, kCanary, kStable };
+const char* toString(ServiceRole role);  // "active", …
+
+// A service that the spec names and that was found. One that is missing is a validation error, set by the api layer.
+struct ServiceView {
+  ServiceRole role = ServiceRole::kStable;
+  model::Service service;
+  bool operator==(const ServiceView&) const = default;
+};
+
+enum class AnalysisType : std::uint8_t { kStep, kBackground, kPrePromotion, kPostPromotion };
+const char* toString(AnalysisType type);  // "Step", …: label rollout-type and event texts
+std::optional<AnalysisType> parseAnalysisType(std::string_view text);
+
+// An AnalysisRun that the Rollout owns.
+struct AnalysisRunView {
+  std::string name;
+  std::optional<AnalysisType> type;        // nullopt: no (known) rollout-type label
+  std::optional<std::int32_t> step_index;  // label step-index
+  std::string hash;                        // label rollouts-pod-template-hash
+  std::optional<int> revision;             // annotation
+  model::AnalysisPhase phase = model::AnalysisPhase::kNone;
+  std::string message;
+  WallTime creation_time{};
+  bool terminate = false;  // spec.terminate
+  bool deleting = false;
+  bool operator==(const AnalysisRunView&) const = default;
+};
+
+// Weights as a router carries them.
+struct TrafficSetting {
+  std::int32_t canary_weight = 0;
+  std::string canary_hash;
+  std::string stable_hash;
+  std::vector<model::WeightDestination> additional;
+  bool operator==(const TrafficSetting&) const = default;
+};
+
+// What the routers last took over, read back from them or remembered from the last SetTraffic that succeeded.
+struct TrafficView {
+  std::optional<TrafficSetting> applied;  // nullopt: not known; decide() then sets it (which must be idempotent)
+  std::optional<bool> verified;           // the data plane carries `applied`; nullopt: the router can't tell
+  bool operator==(const TrafficView&) const = default;
+};
+
+// Pods are gathered only while restartPending(world, now).
+struct PodView {
+  std::string name;
+  WallTime creation_time{};
+  bool available = false;
+  bool terminating = false;
+  bool operator==(const PodView&) const = default;
+};
+
+// The outcome of a CreateReplicaSet that failed, fed back for the next decision of the same turn.
+struct CreateFailure {
+  std::string name;
+  std::string message;
+  bool collision = false;  // a ReplicaSet of that name exists with another owner or template
+  bool operator==(const CreateFailure&) const = default;
+};
+
+struct World {
+  // Metadata of the Rollout.
+  std::string name;
+  std::string namespace_name;
+  std::string uid;
+  std::int64_t generation = 1;
+  std::optional<int> revision;  // annotation rollout.argoproj.io/revision
+  bool recreate = false;        // annotation towpath.dev/strategy: recreate
+
+  model::RolloutSpec spec;
+  model::RolloutStatus status;  // as stored
+
+  // Facts.
+  std::string computed_hash;             // of the template at status.collision_count
+  std::optional<std::string> new_rs;     // NAME of the ReplicaSet that equals the template (core-semantics 2.2)
+  bool new_rs_in_sync = true;            // its annotations and minReadySeconds are those of the Rollout
+  std::string step_hash;                 // of spec.strategy.canary.steps; "" for blue-green
+  std::string selector_text;             // spec.selector as a label selector string
+  std::optional<std::string> invalid;    // first validation error: "<path>: Invalid value: …"
+
+  std::vector<model::ReplicaSet> replica_sets;  // owned ones, the new one among them
+  std::vector<ServiceView> services;
+  TrafficView traffic;
+  std::vector<AnalysisRunView> analysis_runs;
+  std::vector<PodView> pods;
+  std::optional<CreateFailure> create_failure;
+
+  bool operator==(const World&) const = default;
+};
+
+// A restart was asked for, is due and is not finished: gather `pods`.
+bool restartPending(const World& world, WallTime now);
+
+}  // namespace towpath::rollout
