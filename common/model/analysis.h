@@ -1,6 +1,7 @@
 #pragma once
-// AnalysisTemplate and AnalysisRun as plain structs. Providers' own settings are not here: a provider reads them from the
-// metric's JSON. Durations of metrics stay text until they are validated, because a bad one must be named in the run's message.
+// AnalysisTemplate and AnalysisRun as plain structs. Providers' own settings are not here: a provider reads them from
+// the metric's JSON. Durations of metrics stay text until they are validated, because a bad one must be named in the
+// run's message.
 
 #include <cstdint>
 #include <map>
@@ -64,7 +65,7 @@ struct Metric {
   std::int32_t count = 0;     // 0: unset (once without interval, else without end)
   std::string success_condition;
   std::string failure_condition;
-  std::int32_t failure_limit = 0;      // -1: failures never end the metric
+  std::int32_t failure_limit = 0;  // -1: failures never end the metric
   std::int32_t inconclusive_limit = 0;
   std::int32_t consecutive_error_limit = 4;
   std::int32_t consecutive_success_limit = 0;  // 0: off

@@ -4,9 +4,12 @@ namespace towpath::model {
 
 const char* toString(ConditionStatus status) {
   switch (status) {
-    case ConditionStatus::kFalse: return "False";
-    case ConditionStatus::kTrue: return "True";
-    case ConditionStatus::kUnknown: return "Unknown";
+    case ConditionStatus::kFalse:
+      return "False";
+    case ConditionStatus::kTrue:
+      return "True";
+    case ConditionStatus::kUnknown:
+      return "Unknown";
   }
   return "Unknown";
 }

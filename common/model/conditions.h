@@ -65,8 +65,8 @@ enum class ConditionWrite : std::uint8_t {
   kAlways,     // a fresh lastUpdateTime even so (only Progressing/ReplicaSetUpdated)
 };
 
-// Replaces the condition of that type: the new one goes to the END of the list, lastTransitionTime is kept while the status
-// is. True if the list changed. `next` carries `now` in both times.
+// Replaces the condition of that type: the new one goes to the END of the list, lastTransitionTime is kept while the
+// status is. True if the list changed. `next` carries `now` in both times.
 bool setCondition(Conditions& conditions, Condition next, ConditionWrite write = ConditionWrite::kIfChanged);
 bool removeCondition(Conditions& conditions, std::string_view type);
 

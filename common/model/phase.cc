@@ -6,24 +6,36 @@ namespace towpath::model {
 
 const char* toString(RolloutPhase phase) {
   switch (phase) {
-    case RolloutPhase::kNone: return "";
-    case RolloutPhase::kProgressing: return "Progressing";
-    case RolloutPhase::kPaused: return "Paused";
-    case RolloutPhase::kHealthy: return "Healthy";
-    case RolloutPhase::kDegraded: return "Degraded";
+    case RolloutPhase::kNone:
+      return "";
+    case RolloutPhase::kProgressing:
+      return "Progressing";
+    case RolloutPhase::kPaused:
+      return "Paused";
+    case RolloutPhase::kHealthy:
+      return "Healthy";
+    case RolloutPhase::kDegraded:
+      return "Degraded";
   }
   return "";
 }
 
 const char* toString(AnalysisPhase phase) {
   switch (phase) {
-    case AnalysisPhase::kNone: return "";
-    case AnalysisPhase::kPending: return "Pending";
-    case AnalysisPhase::kRunning: return "Running";
-    case AnalysisPhase::kSuccessful: return "Successful";
-    case AnalysisPhase::kFailed: return "Failed";
-    case AnalysisPhase::kError: return "Error";
-    case AnalysisPhase::kInconclusive: return "Inconclusive";
+    case AnalysisPhase::kNone:
+      return "";
+    case AnalysisPhase::kPending:
+      return "Pending";
+    case AnalysisPhase::kRunning:
+      return "Running";
+    case AnalysisPhase::kSuccessful:
+      return "Successful";
+    case AnalysisPhase::kFailed:
+      return "Failed";
+    case AnalysisPhase::kError:
+      return "Error";
+    case AnalysisPhase::kInconclusive:
+      return "Inconclusive";
   }
   return "";
 }
@@ -37,9 +49,8 @@ RolloutPhase parseRolloutPhase(std::string_view text) {
 }
 
 AnalysisPhase parseAnalysisPhase(std::string_view text) {
-  for (const AnalysisPhase phase :
-       {AnalysisPhase::kPending, AnalysisPhase::kRunning, AnalysisPhase::kSuccessful, AnalysisPhase::kFailed,
-        AnalysisPhase::kError, AnalysisPhase::kInconclusive}) {
+  for (const AnalysisPhase phase : {AnalysisPhase::kPending, AnalysisPhase::kRunning, AnalysisPhase::kSuccessful,
+                                    AnalysisPhase::kFailed, AnalysisPhase::kError, AnalysisPhase::kInconclusive}) {
     if (text == toString(phase)) return phase;
   }
   return AnalysisPhase::kNone;
@@ -49,11 +60,13 @@ bool isCompleted(AnalysisPhase phase) {
   switch (phase) {
     case AnalysisPhase::kNone:
     case AnalysisPhase::kPending:
-    case AnalysisPhase::kRunning: return false;
+    case AnalysisPhase::kRunning:
+      return false;
     case AnalysisPhase::kSuccessful:
     case AnalysisPhase::kFailed:
     case AnalysisPhase::kError:
-    case AnalysisPhase::kInconclusive: return true;
+    case AnalysisPhase::kInconclusive:
+      return true;
   }
   return false;
 }

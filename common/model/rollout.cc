@@ -37,18 +37,23 @@ Result<Duration> parsePauseDuration(std::string_view text) {
   if (error == std::errc() && end == text.data() + text.size() && seconds >= 0) return std::chrono::seconds(seconds);
   const Result<Duration> parsed = parseGoDuration(text);
   if (!parsed || *parsed < Duration::zero()) {
-    return fail(ErrorKind::kInvalid,
-                fmt::format("\"{}\" is no pause duration: write seconds (30) or a duration such as \"30s\" or \"1h\"", text));
+    return fail(
+        ErrorKind::kInvalid,
+        fmt::format("\"{}\" is no pause duration: write seconds (30) or a duration such as \"30s\" or \"1h\"", text));
   }
   return std::chrono::floor<std::chrono::seconds>(*parsed);
 }
 
 const char* toString(PauseReason reason) {
   switch (reason) {
-    case PauseReason::kCanaryPauseStep: return "CanaryPauseStep";
-    case PauseReason::kBlueGreenPause: return "BlueGreenPause";
-    case PauseReason::kInconclusiveAnalysisRun: return "InconclusiveAnalysisRun";
-    case PauseReason::kInconclusiveExperiment: return "InconclusiveExperiment";
+    case PauseReason::kCanaryPauseStep:
+      return "CanaryPauseStep";
+    case PauseReason::kBlueGreenPause:
+      return "BlueGreenPause";
+    case PauseReason::kInconclusiveAnalysisRun:
+      return "InconclusiveAnalysisRun";
+    case PauseReason::kInconclusiveExperiment:
+      return "InconclusiveExperiment";
   }
   return "";
 }
@@ -61,7 +66,7 @@ std::optional<PauseReason> parsePauseReason(std::string_view text) {
 }
 
 bool hasPause(const RolloutStatus& status, PauseReason reason) {
-  return std::ranges::contains(status.pause_conditions, reason, &PauseCondition::reason);
+  return std::ranges::find(status.pause_conditions, reason, &PauseCondition::reason) != status.pause_conditions.end();
 }
 
 }  // namespace towpath::model

@@ -1,6 +1,6 @@
 #pragma once
-// A Rollout as plain structs: what its spec asks for and what its status says. Fields that no decision reads live on in the
-// object's JSON only (api/). Optional means "absent in the object"; accessors below give the peer's defaults.
+// A Rollout as plain structs: what its spec asks for and what its status says. Fields that no decision reads live on in
+// the object's JSON only (api/). Optional means "absent in the object"; accessors below give the peer's defaults.
 
 #include <cstdint>
 #include <optional>
@@ -16,7 +16,8 @@
 
 namespace towpath::model {
 
-// ---- steps of a canary -------------------------------------------------------------------------------------------------
+// ---- steps of a canary
+// -------------------------------------------------------------------------------------------------
 
 struct SetWeightStep {
   std::int32_t weight = 0;  // of maxWeight (100 unless trafficRouting.maxTrafficWeight)
@@ -103,13 +104,15 @@ struct InvalidStep {
 using Step = std::variant<InvalidStep, SetWeightStep, PauseStep, SetCanaryScaleStep, AnalysisStep, ExperimentStep,
                           SetHeaderRouteStep, SetMirrorRouteStep, PluginStep>;
 
-// "setWeight: 20", "pause", "pause: 3s", "setCanaryScale{weight: 25}", …: the text that events carry (core-semantics 4.11).
+// "setWeight: 20", "pause", "pause: 3s", "setCanaryScale{weight: 25}", …: the text that events carry
+// (core-semantics 4.11).
 std::string toString(const Step& step);
 
 // "30", "30s", "1h30m"; whole seconds, "0.5s" is 0. Kind kInvalid for anything else and for a negative one.
 Result<Duration> parsePauseDuration(std::string_view text);
 
-// ---- spec --------------------------------------------------------------------------------------------------------------
+// ---- spec
+// --------------------------------------------------------------------------------------------------------------
 
 enum class ProgressThresholdType : std::uint8_t { kPercent, kPod };
 
@@ -170,7 +173,7 @@ struct CanaryStrategy {
 
 struct BlueGreenStrategy {
   std::string active_service;
-  std::string preview_service;                      // "" for none
+  std::string preview_service;                        // "" for none
   std::optional<std::int32_t> preview_replica_count;  // nullopt: as many as the rollout wants
   bool auto_promotion_enabled = true;
   std::int32_t auto_promotion_seconds = 0;
@@ -215,7 +218,8 @@ struct RolloutSpec {
   bool operator==(const RolloutSpec&) const = default;
 };
 
-// ---- status ------------------------------------------------------------------------------------------------------------
+// ---- status
+// ------------------------------------------------------------------------------------------------------------
 
 enum class PauseReason : std::uint8_t {
   kCanaryPauseStep,
@@ -291,11 +295,11 @@ struct BlueGreenStatus {
 
 // status.duration: how long the current attempt takes, without the time that people let it wait.
 struct AttemptDuration {
-  std::optional<WallTime> started_at;               // rolloutStartedAt
+  std::optional<WallTime> started_at;  // rolloutStartedAt
   std::optional<WallTime> manual_pause_started_at;
-  std::int64_t manual_pause_seconds = 0;            // totalManualPauseDurationSeconds
-  std::optional<WallTime> finished_at;              // set: the attempt is over
-  std::string completion_status;  // Promoted, FastPromoted, Aborted, Superseded, RolledBack, FastRolledBack
+  std::int64_t manual_pause_seconds = 0;  // totalManualPauseDurationSeconds
+  std::optional<WallTime> finished_at;    // set: the attempt is over
+  std::string completion_status;          // Promoted, FastPromoted, Aborted, Superseded, RolledBack, FastRolledBack
   bool operator==(const AttemptDuration&) const = default;
 };
 

@@ -20,7 +20,8 @@ model::Measurement finishedMeasurement(const Verdict& verdict, std::string value
 // A finished measurement with phase Error: the provider could not answer.
 model::Measurement failedMeasurement(std::string message, WallTime started_at, WallTime now);
 
-// The text of a value as `measurement.value` shows it: shortest decimal, "[a,b]" for lists, compact JSON-like otherwise.
+// The text of a value as `measurement.value` shows it: shortest decimal, "[a,b]" for lists, compact JSON-like
+// otherwise.
 std::string valueText(const Value& value);
 
 }  // namespace towpath::analysis

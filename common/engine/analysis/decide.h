@@ -1,6 +1,6 @@
 #pragma once
-// The analysis engine: which metrics of an AnalysisRun to measure now, and what the measurements so far amount to. Pure.
-// (core-semantics 8.4 to 8.8.)
+// The analysis engine: which metrics of an AnalysisRun to measure now, and what the measurements so far amount to.
+// Pure. (core-semantics 8.4 to 8.8.)
 
 #include <optional>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace towpath::analysis {
 
-// A measurement that came in (or moved on) since the status was written: new if the metric's last one is finished, else its
-// replacement. assess.h turns a provider's value into the phase.
+// A measurement that came in (or moved on) since the status was written: new if the metric's last one is finished, else
+// its replacement. assess.h turns a provider's value into the phase.
 struct Outcome {
   std::string metric;
   model::Measurement measurement;
@@ -21,8 +21,8 @@ struct Outcome {
 
 struct AnalysisWorld {
   std::string name;
-  model::AnalysisRunSpec spec;      // arguments substituted
-  model::AnalysisRunStatus status;  // as stored
+  model::AnalysisRunSpec spec;               // arguments substituted
+  model::AnalysisRunStatus status;           // as stored
   std::optional<std::string> resolve_error;  // the arguments could not be resolved: "failed to resolve {{args.x}}"
   std::vector<Outcome> outcomes;
   std::vector<std::string> in_flight;  // metrics whose provider call has not answered yet
@@ -73,8 +73,8 @@ struct DeleteRun {
   bool operator==(const DeleteRun&) const = default;
 };
 
-using RunAction = std::variant<StartMeasurement, ResumeMeasurement, TerminateMeasurement, CollectGarbage, PatchRunStatus,
-                               RunEvent, DeleteRun>;
+using RunAction = std::variant<StartMeasurement, ResumeMeasurement, TerminateMeasurement, CollectGarbage,
+                               PatchRunStatus, RunEvent, DeleteRun>;
 std::string toString(const RunAction& action);
 
 struct RunDecision {

@@ -1,6 +1,6 @@
 #pragma once
-// Conditions of analyses: an expression over `result`. The subset of expr-lang that is here follows its semantics; what is
-// not here is an error with its position, never a guess.
+// Conditions of analyses: an expression over `result`. The subset of expr-lang that is here follows its semantics; what
+// is not here is an error with its position, never a guess.
 //   literals, comparison, and/or/not (&& || !), + - * / % ** ^, ?:, ??, in, contains, startsWith, endsWith,
 //   a.b a?.b a["b"] a[0] a[-1], [lists], len isNaN isInf isNil default asInt asFloat
 

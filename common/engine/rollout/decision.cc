@@ -4,8 +4,10 @@ namespace towpath::rollout {
 namespace {
 
 std::string settingText(const TrafficSetting& setting) {
-  std::string text = fmt::format("{} to {}, rest to {}", setting.canary_weight, setting.canary_hash, setting.stable_hash);
-  for (const model::WeightDestination& extra : setting.additional) text += fmt::format(", {} to {}", extra.weight, extra.hash);
+  std::string text =
+      fmt::format("{} to {}, rest to {}", setting.canary_weight, setting.canary_hash, setting.stable_hash);
+  for (const model::WeightDestination& extra : setting.additional)
+    text += fmt::format(", {} to {}", extra.weight, extra.hash);
   return text;
 }
 
@@ -53,15 +55,12 @@ struct ActionText {
 std::string toString(const Action& action) { return std::visit(ActionText{}, action); }
 
 OnFailure onFailure(const Action& action) {
-  struct Meaning {
-    // What makes room or tidies up may wait for the next pass; so may telling people.
-    OnFailure operator()(const DeleteReplicaSet&) const { return OnFailure::kReportAndContinue; }
-    OnFailure operator()(const DeleteAnalysisRun&) const { return OnFailure::kReportAndContinue; }
-    OnFailure operator()(const EvictPod&) const { return OnFailure::kReportAndContinue; }
-    OnFailure operator()(const EmitEvent&) const { return OnFailure::kReportAndContinue; }
-    OnFailure operator()(const auto&) const { return OnFailure::kEndPass; }
-  };
-  return std::visit(Meaning{}, action);
+  // What only tidies up or tells people may wait for the next pass. A pod that can't be evicted (429) is no reason to
+  // stop.
+  const bool may_wait = std::holds_alternative<DeleteReplicaSet>(action) ||
+                        std::holds_alternative<DeleteAnalysisRun>(action) || std::holds_alternative<EvictPod>(action) ||
+                        std::holds_alternative<EmitEvent>(action);
+  return may_wait ? OnFailure::kReportAndContinue : OnFailure::kEndPass;
 }
 
 }  // namespace towpath::rollout

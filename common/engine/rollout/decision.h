@@ -1,6 +1,7 @@
 #pragma once
-// What decide() answers: actions to carry out in order, and when to look again. Actions are intents (names and numbers); the
-// controller makes objects of them. They can be compared, printed, stored, and applied to a world (effects.h).
+// What decide() answers: actions to carry out in order, and when to look again. Actions are intents (names and
+// numbers); the controller makes objects of them. They can be compared, printed, stored, and applied to a world
+// (effects.h).
 
 #include <cstdint>
 #include <optional>
@@ -12,8 +13,8 @@
 
 namespace towpath::rollout {
 
-// Creates `<rollout>-<hash>` with 0 replicas (core-semantics 2.3). AlreadyExists: if it is ours and equals the template, it is
-// done; else feed World::create_failure with collision = true. Its result is needed.
+// Creates `<rollout>-<hash>` with 0 replicas (core-semantics 2.3). AlreadyExists: if it is ours and equals the
+// template, it is done; else feed World::create_failure with collision = true. Its result is needed.
 struct CreateReplicaSet {
   std::string name;
   std::string hash;
@@ -75,8 +76,9 @@ struct SwitchService {
   bool operator==(const SwitchService&) const = default;
 };
 
-// Gives the routers hashes and weights, then asks them whether the data plane carries it. The controller feeds the result
-// into World::traffic; on an error of the router it emits TrafficRoutingError and ends the pass. Its result is needed.
+// Gives the routers hashes and weights, then asks them whether the data plane carries it. The controller feeds the
+// result into World::traffic; on an error of the router it emits TrafficRoutingError and ends the pass. Its result is
+// needed.
 struct SetTraffic {
   TrafficSetting setting;
   std::int32_t max_weight = 100;
@@ -85,7 +87,8 @@ struct SetTraffic {
   bool operator==(const SetTraffic&) const = default;
 };
 
-// Makes an AnalysisRun from the reference that analysisRef(spec, type, step_index) names. Its result (the run) is needed.
+// Makes an AnalysisRun from the reference that analysisRef(spec, type, step_index) names. Its result (the run) is
+// needed.
 struct StartAnalysis {
   AnalysisType type = AnalysisType::kStep;
   std::optional<std::int32_t> step_index;  // step runs only
@@ -144,8 +147,8 @@ OnFailure onFailure(const Action& action);
 struct Decision {
   std::vector<Action> actions;
   std::optional<WallTime> look_again_at;
-  // The last action's result is needed to go on: feed it into the world (effects.h does it for what succeeded) and decide
-  // again in the same turn. At most kMaxDecisionsPerTurn times, then requeue.
+  // The last action's result is needed to go on: feed it into the world (effects.h does it for what succeeded) and
+  // decide again in the same turn. At most kMaxDecisionsPerTurn times, then requeue.
   bool decide_again = false;
 
   bool operator==(const Decision&) const = default;

@@ -1,6 +1,6 @@
 #pragma once
-// What an action that succeeded changes in the world. The controller uses it between decisions of one turn, before its caches
-// have caught up; the tests and the simulator use it as the world itself.
+// What an action that succeeded changes in the world. The controller uses it between decisions of one turn, before its
+// caches have caught up; the tests and the simulator use it as the world itself.
 
 #include "engine/rollout/decision.h"
 

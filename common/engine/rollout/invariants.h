@@ -1,5 +1,6 @@
 #pragma once
-// What must never happen (design, section 5), as checks on one decision. Run after each step of tests and of the simulator.
+// What must never happen (design, section 5), as checks on one decision. Run after each step of tests and of the
+// simulator.
 
 #include <string>
 #include <vector>

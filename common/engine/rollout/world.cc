@@ -4,27 +4,35 @@ namespace towpath::rollout {
 
 const char* toString(ServiceRole role) {
   switch (role) {
-    case ServiceRole::kActive: return "active";
-    case ServiceRole::kPreview: return "preview";
-    case ServiceRole::kCanary: return "canary";
-    case ServiceRole::kStable: return "stable";
+    case ServiceRole::kActive:
+      return "active";
+    case ServiceRole::kPreview:
+      return "preview";
+    case ServiceRole::kCanary:
+      return "canary";
+    case ServiceRole::kStable:
+      return "stable";
   }
   return "";
 }
 
 const char* toString(AnalysisType type) {
   switch (type) {
-    case AnalysisType::kStep: return "Step";
-    case AnalysisType::kBackground: return "Background";
-    case AnalysisType::kPrePromotion: return "PrePromotion";
-    case AnalysisType::kPostPromotion: return "PostPromotion";
+    case AnalysisType::kStep:
+      return "Step";
+    case AnalysisType::kBackground:
+      return "Background";
+    case AnalysisType::kPrePromotion:
+      return "PrePromotion";
+    case AnalysisType::kPostPromotion:
+      return "PostPromotion";
   }
   return "";
 }
 
 std::optional<AnalysisType> parseAnalysisType(std::string_view text) {
-  for (const AnalysisType type : {AnalysisType::kStep, AnalysisType::kBackground, AnalysisType::kPrePromotion,
-                                  AnalysisType::kPostPromotion}) {
+  for (const AnalysisType type :
+       {AnalysisType::kStep, AnalysisType::kBackground, AnalysisType::kPrePromotion, AnalysisType::kPostPromotion}) {
     if (text == toString(type)) return type;
   }
   return std::nullopt;

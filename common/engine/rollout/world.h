@@ -1,6 +1,6 @@
 #pragma once
-// The world of one Rollout as a plain value: everything that decide() looks at. The controller gathers it from its caches; a
-// test writes it down. What needs JSON (hashes, deep equality, selector text) is a fact computed outside.
+// The world of one Rollout as a plain value: everything that decide() looks at. The controller gathers it from its
+// caches; a test writes it down. What needs JSON (hashes, deep equality, selector text) is a fact computed outside.
 
 #include <cstdint>
 #include <optional>
@@ -89,12 +89,12 @@ struct World {
   model::RolloutStatus status;  // as stored
 
   // Facts.
-  std::string computed_hash;             // of the template at status.collision_count
-  std::optional<std::string> new_rs;     // NAME of the ReplicaSet that equals the template (core-semantics 2.2)
-  bool new_rs_in_sync = true;            // its annotations and minReadySeconds are those of the Rollout
-  std::string step_hash;                 // of spec.strategy.canary.steps; "" for blue-green
-  std::string selector_text;             // spec.selector as a label selector string
-  std::optional<std::string> invalid;    // first validation error: "<path>: Invalid value: …"
+  std::string computed_hash;           // of the template at status.collision_count
+  std::optional<std::string> new_rs;   // NAME of the ReplicaSet that equals the template (core-semantics 2.2)
+  bool new_rs_in_sync = true;          // its annotations and minReadySeconds are those of the Rollout
+  std::string step_hash;               // of spec.strategy.canary.steps; "" for blue-green
+  std::string selector_text;           // spec.selector as a label selector string
+  std::optional<std::string> invalid;  // first validation error: "<path>: Invalid value: …"
 
   std::vector<model::ReplicaSet> replica_sets;  // owned ones, the new one among them
   std::vector<ServiceView> services;
