@@ -1,7 +1,7 @@
 #pragma once
-// Client: HTTP requests by libcurl on the real loop. Connections are kept and reused, TLS sessions are resumed, so make one Client per
-// peer group and keep it. Destroying the task of a request aborts it. Uses OpenSSL inside (that is what the packaged libcurl has):
-// TLS 1.3 and the system's CA store.
+// Client: HTTP requests by libcurl on the real loop. Connections are kept and reused, TLS sessions are resumed, so make
+// one Client per peer group and keep it. Destroying the task of a request aborts it. Uses OpenSSL inside (that is what
+// the packaged libcurl has): TLS 1.3 and the system's CA store.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,8 +33,9 @@ struct ClientTls {
   std::string key_file;
   // Name that the server's certificate must carry instead of the URL's host; the connection goes to the URL's host.
   std::string expected_name;
-  // SHA-256 (lower-case hex) of the DER of a CA certificate, when ca_pem is not known yet (a join token pins the CA so): the chain
-  // that the server sends must contain that certificate, which is then the only one trusted. Costs one more connection.
+  // SHA-256 (lower-case hex) of the DER of a CA certificate, when ca_pem is not known yet (a join token pins the CA
+  // so): the chain that the server sends must contain that certificate, which is then the only one trusted. Costs one
+  // more connection.
   std::string pinned_ca_sha256;
   Verify verify = Verify::kYes;  // kNo: for a user who said so
 };
@@ -49,7 +50,7 @@ struct ClientRequest {
   ClientTls tls;
   Http2 http2 = Http2::kNo;
   Duration connect_timeout = 10s;
-  Duration timeout = 30s;           // the whole exchange; zero: none (watches)
+  Duration timeout = 30s;                    // the whole exchange; zero: none (watches)
   Duration idle_timeout = Duration::zero();  // nothing received for that long; zero: none
   std::size_t max_response_bytes = 64u << 20;
   int max_redirects = 0;  // not followed unless asked
@@ -69,8 +70,8 @@ class ResponseStream {
   virtual ~ResponseStream() = default;
   virtual int status() const = 0;
   virtual const Headers& headers() const = 0;
-  // The next bytes as they come (never empty); nullopt at the proper end; an error if the connection broke or idled too long.
-  // While nobody reads, at most `max_response_bytes` or 256 KB are held, then the transfer pauses.
+  // The next bytes as they come (never empty); nullopt at the proper end; an error if the connection broke or idled too
+  // long. While nobody reads, at most `max_response_bytes` or 256 KB are held, then the transfer pauses.
   virtual Task<Result<std::optional<std::string>>> read() = 0;
   // The next line without its "\n"; nullopt at the end. kTooLarge for a line over `limit` bytes.
   virtual Task<Result<std::optional<std::string>>> readLine(std::size_t limit) = 0;
@@ -84,8 +85,8 @@ class Client {
   // Streams and tasks of running requests must be gone.
   ~Client();
 
-  // Any HTTP status is a response. Errors: kUnavailable (no connection, broken off), kTimeout, kTooLarge, kUnauthorized (TLS: the
-  // certificate is not trusted or the name differs), kInvalid (bad URL, key or CA).
+  // Any HTTP status is a response. Errors: kUnavailable (no connection, broken off), kTimeout, kTooLarge, kUnauthorized
+  // (TLS: the certificate is not trusted or the name differs), kInvalid (bad URL, key or CA).
   Task<Result<Response>> fetch(ClientRequest request);
   // Finishes when the headers are there. `timeout` bounds only that part.
   Task<Result<std::unique_ptr<ResponseStream>>> open(ClientRequest request);

@@ -1,17 +1,18 @@
 #pragma once
 // Server: HTTP/1.1 over TCP or unix sockets, plain or TLS, on the real loop. A request is a coroutine:
 //
-//   http::Server server(loop, {.tls = context}, [&](http::Request& request, http::ResponseWriter& response) -> Task<void> {
+//   http::Server server(loop, {.tls = context}, [&](http::Request& request, http::ResponseWriter& response) ->
+//   Task<void> {
 //     Result<std::string> body = co_await request.body();
 //     if (!body) co_return;                         // the server answers 400, 408 or 413 by itself
 //     co_await response.send(200, {{"Content-Type", "text/plain"}}, "hello\n");
 //   });
 //   Result<std::uint16_t> port = server.listenTcp("127.0.0.1", 0);
 //
-// Requests of one connection are served one after another, in order. An exception that escapes the handler is logged and answered
-// by 500. What the server refuses by itself: malformed or ambiguous requests (400, also all that could smuggle: both lengths, two
-// lengths, a Transfer-Encoding other than chunked, folded lines), headers over the limit (431), bodies over the limit (413), an
-// unknown Expect (417), a slow client (408, or the connection is closed).
+// Requests of one connection are served one after another, in order. An exception that escapes the handler is logged
+// and answered by 500. What the server refuses by itself: malformed or ambiguous requests (400, also all that could
+// smuggle: both lengths, two lengths, a Transfer-Encoding other than chunked, folded lines), headers over the limit
+// (431), bodies over the limit (413), an unknown Expect (417), a slow client (408, or the connection is closed).
 
 #include <cstddef>
 #include <cstdint>
@@ -50,10 +51,10 @@ struct Peer {
 
 class Request {
  public:
-  std::string method;                                       // as sent: "GET"
-  std::string target;                                       // as sent: "/api/v1/pods?watch=1"
-  std::string path;                                         // the part before '?', as sent
-  std::vector<std::string> segments;                        // of the path, decoded: {"api", "v1", "pods"}; none is empty, "." or ".."
+  std::string method;                 // as sent: "GET"
+  std::string target;                 // as sent: "/api/v1/pods?watch=1"
+  std::string path;                   // the part before '?', as sent
+  std::vector<std::string> segments;  // of the path, decoded: {"api", "v1", "pods"}; none is empty, "." or ".."
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   Peer peer;
@@ -65,7 +66,8 @@ class Request {
 
   // The whole body. kTooLarge, kTimeout (the client stalled), kInvalid (bad chunk), kCancelled (the client went away).
   Task<Result<std::string>> body(std::size_t limit = limits::kBodyBytes);
-  // The next piece of the body as it comes, for long uploads; nullopt at its end. Errors as above, without a limit of size.
+  // The next piece of the body as it comes, for long uploads; nullopt at its end. Errors as above, without a limit of
+  // size.
   Task<Result<std::optional<std::string>>> readBody();
 
  private:
@@ -73,19 +75,21 @@ class Request {
   Connection* connection_ = nullptr;
 };
 
-// Answers one request: either send(), or start(), then write()/trySend() any number of times, then finish(). A handler that returns
-// before finish() has it done for it. For HEAD the same calls are made and no body bytes go out.
+// Answers one request: either send(), or start(), then write()/trySend() any number of times, then finish(). A handler
+// that returns before finish() has it done for it. For HEAD the same calls are made and no body bytes go out.
 class ResponseWriter {
  public:
   // A whole response; sets Content-Length. Finishes when the bytes are handed to the kernel, up to a bounded rest.
   Task<Result<void>> send(int status, Headers headers, std::string body);
 
-  // Begins a streamed response (chunked, unless Content-Length is among the headers). The head goes out with the first chunk or on flush.
+  // Begins a streamed response (chunked, unless Content-Length is among the headers). The head goes out with the first
+  // chunk or on flush.
   void start(int status, Headers headers);
-  // Sends a piece; waits while the client is slow (kTimeout if it takes nothing for the stall time, kCancelled if it went away).
+  // Sends a piece; waits while the client is slow (kTimeout if it takes nothing for the stall time, kCancelled if it
+  // went away).
   Task<Result<void>> write(std::string_view piece);
-  // Never waits: queues what the kernel does not take, and cuts the client off when limits::kWatchQueueBytes would be passed (the
-  // counter cut_off rises). False if the client is gone or was cut off.
+  // Never waits: queues what the kernel does not take, and cuts the client off when limits::kWatchQueueBytes would be
+  // passed (the counter cut_off rises). False if the client is gone or was cut off.
   bool trySend(std::string_view piece);
   // Ends a streamed response.
   Task<Result<void>> finish();
@@ -93,7 +97,8 @@ class ResponseWriter {
   bool started() const;
   // Unsent bytes.
   std::size_t queued() const;
-  // Set when a streamed response should end: the client went away or was cut off, or the server shuts down. Return from the handler.
+  // Set when a streamed response should end: the client went away or was cut off, or the server shuts down. Return from
+  // the handler.
   loop::Event& closed();
   // The client is gone (not merely: we shut down).
   bool clientGone() const;
@@ -148,7 +153,8 @@ class Server {
   // For connections accepted from now on.
   void setTls(std::shared_ptr<tls::ServerContext> context);
 
-  // Stops accepting, lets running requests end (streamed ones see closed()), closes idle connections; after `grace` cuts off the rest.
+  // Stops accepting, lets running requests end (streamed ones see closed()), closes idle connections; after `grace`
+  // cuts off the rest.
   Task<void> shutdown(Duration grace);
 
   const ServerStats& stats() const;

@@ -1,7 +1,7 @@
 #pragma once
-// Things to wait for. All are woken through the loop's ready queue: set(), notifyAll() and tryPush() return before any waiter runs.
-// A waiter that is destroyed leaves the queue. None of these may be destroyed while somebody waits, unless the waiters are
-// cancelled first (members are destroyed in reverse order: declare the Scope after the Event).
+// Things to wait for. All are woken through the loop's ready queue: set(), notifyAll() and tryPush() return before any
+// waiter runs. A waiter that is destroyed leaves the queue. None of these may be destroyed while somebody waits, unless
+// the waiters are cancelled first (members are destroyed in reverse order: declare the Scope after the Event).
 
 #include <coroutine>
 #include <cstddef>
@@ -134,7 +134,8 @@ class Channel {
   Notify not_full_;
 };
 
-// Bounds how many do something at once: auto permit = co_await semaphore.acquire(); it is given back when the permit is destroyed.
+// Bounds how many do something at once: auto permit = co_await semaphore.acquire(); it is given back when the permit is
+// destroyed.
 class Semaphore {
  public:
   Semaphore(Loop& loop, std::size_t permits) : free_(permits), released_(loop) {}

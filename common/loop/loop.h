@@ -1,6 +1,7 @@
 #pragma once
-// Loop: time, timers, deferred calls, threads and randomness, for code that must run alike on the real event loop (uv_loop.h)
-// and under virtual time (virtual_loop.h). Single-threaded: only postFromThread may be called from another thread.
+// Loop: time, timers, deferred calls, threads and randomness, for code that must run alike on the real event loop
+// (uv_loop.h) and under virtual time (virtual_loop.h). Single-threaded: only postFromThread may be called from another
+// thread.
 
 #include <coroutine>
 #include <cstdint>
@@ -34,12 +35,13 @@ class Loop {
 
   // Calls once, `after` from now (at once on the next turn if not positive), unless the Timer is destroyed before.
   [[nodiscard]] Timer startTimer(Duration after, Callback call);
-  // Calls on a later turn, after all that is ready now. It cannot be cancelled: capture only what lives as long as the loop,
-  // or hold a Scope or Timer instead.
+  // Calls on a later turn, after all that is ready now. It cannot be cancelled: capture only what lives as long as the
+  // loop, or hold a Scope or Timer instead.
   void post(Callback call);
   // The same from any thread; wakes the loop.
   virtual void postFromThread(Callback call) = 0;
-  // Runs `work` on a thread of the pool, then `done` on the loop. `work` owns all that it touches. Prefer the coroutine form.
+  // Runs `work` on a thread of the pool, then `done` on the loop. `work` owns all that it touches. Prefer the coroutine
+  // form.
   virtual void offload(Callback work, Callback done) = 0;
   // Queues a waiter to be run on this turn or the next. Every coroutine is resumed by this queue and by nothing else.
   void makeReady(Waiter& waiter);
@@ -50,7 +52,8 @@ class Loop {
   virtual void stop() = 0;
 
  protected:
-  // Something became ready while the queue was empty / the earliest timer changed: see that runReady() / fireTimers() is called.
+  // Something became ready while the queue was empty / the earliest timer changed: see that runReady() / fireTimers()
+  // is called.
   virtual void wakeForReady() = 0;
   virtual void wakeForTimer(MonoTime earliest) = 0;
 
@@ -106,8 +109,8 @@ class [[nodiscard]] YieldAwaiter {
 inline YieldAwaiter yield(Loop& loop) { return YieldAwaiter(loop); }
 
 namespace detail {
-// What the thread writes and the coroutine reads; shared because the coroutine may be destroyed while the thread still works,
-// and then nobody but the thread's side is left to free it.
+// What the thread writes and the coroutine reads; shared because the coroutine may be destroyed while the thread still
+// works, and then nobody but the thread's side is left to free it.
 template <class T>
 struct OffloadState {
   std::conditional_t<std::is_void_v<T>, bool, std::optional<T>> value{};
@@ -132,8 +135,10 @@ class OffloadAwaiter {
     state_->waiter = &waiter_;
     auto body = [state = state_, work = std::move(work_)]() mutable {
       try {
-        if constexpr (std::is_void_v<T>) work();
-        else state->value.emplace(work());
+        if constexpr (std::is_void_v<T>)
+          work();
+        else
+          state->value.emplace(work());
       } catch (...) {
         state->exception = std::current_exception();
       }
@@ -155,8 +160,9 @@ class OffloadAwaiter {
 };
 }  // namespace detail
 
-// co_await offload(loop, [data = std::move(data)] { return slow(data); }): runs it on a pool thread. `work` owns what it touches: if
-// the awaiting coroutine is destroyed meanwhile, the work still runs to its end and its result is dropped.
+// co_await offload(loop, [data = std::move(data)] { return slow(data); }): runs it on a pool thread. `work` owns what
+// it touches: if the awaiting coroutine is destroyed meanwhile, the work still runs to its end and its result is
+// dropped.
 template <class F>
 Task<std::invoke_result_t<F&>> offload(Loop& loop, F work) {
   co_return co_await detail::OffloadAwaiter<F>(loop, std::move(work));

@@ -1,6 +1,7 @@
 #pragma once
-// Scope: owns the tasks that an object has running beside each other. Destroying it cancels them all; declare it last in a class, so
-// that it goes first. An exception that escapes a spawned task is logged and given to the scope's hook, never lost.
+// Scope: owns the tasks that an object has running beside each other. Destroying it cancels them all; declare it last
+// in a class, so that it goes first. An exception that escapes a spawned task is logged and given to the scope's hook,
+// never lost.
 
 #include <cstddef>
 #include <exception>

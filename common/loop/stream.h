@@ -1,6 +1,7 @@
 #pragma once
-// Stream: a client's byte stream over TCP or a unix socket, such as HAProxy's runtime socket. One reader and one writer at a time.
-// For a limit of time put withTimeout (timeout.h) around a call; a cancelled read loses nothing that it did not return.
+// Stream: a client's byte stream over TCP or a unix socket, such as HAProxy's runtime socket. One reader and one writer
+// at a time. For a limit of time put withTimeout (timeout.h) around a call; a cancelled read loses nothing that it did
+// not return.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace towpath::loop {
 
 class Stream {
  public:
-  // kUnavailable if nobody listens. `host` is a numeric address or a name (resolved on a pool thread; the first that accepts wins).
+  // kUnavailable if nobody listens. `host` is a numeric address or a name (resolved on a pool thread; the first that
+  // accepts wins).
   static Task<Result<Stream>> connectUnix(UvLoop& loop, std::string path);
   static Task<Result<Stream>> connectTcp(UvLoop& loop, std::string host, std::uint16_t port);
   // Takes over a connected socket.

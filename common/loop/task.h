@@ -1,16 +1,19 @@
 #pragma once
-// Task<T>: a lazy coroutine. It starts when it is awaited (or spawned into a Scope, scope.h), and whoever holds it owns it:
-// destroying a Task that has not finished frees its frame, which destroys what it awaits, down to the operation that is in
-// flight. So cancelling is destroying, and every awaitable of ours cancels its operation in its destructor. An exception that
-// escapes the coroutine is thrown at the co_await.
+// Task<T>: a lazy coroutine. It starts when it is awaited (or spawned into a Scope, scope.h), and whoever holds it owns
+// it: destroying a Task that has not finished frees its frame, which destroys what it awaits, down to the operation
+// that is in flight. So cancelling is destroying, and every awaitable of ours cancels its operation in its destructor.
+// An exception that escapes the coroutine is thrown at the co_await.
 //
 // Two rules keep this sound:
-// - Everything runs on one thread, and only the loop's ready queue (loop.h) resumes a coroutine: a call such as Event::set()
+// - Everything runs on one thread, and only the loop's ready queue (loop.h) resumes a coroutine: a call such as
+// Event::set()
 //   never runs the waiter inside of itself.
-// - A coroutine must not destroy what owns it (its Scope, or the object that has the Scope). Give the object to the coroutine
+// - A coroutine must not destroy what owns it (its Scope, or the object that has the Scope). Give the object to the
+// coroutine
 //   as a parameter and spawn it into a scope that lives longer, or post() the destruction to the loop.
 //
-// Parameters are taken by value (or refer to what provably lives longer): the frame outlives the full expression of the call.
+// Parameters are taken by value (or refer to what provably lives longer): the frame outlives the full expression of the
+// call.
 
 #include <coroutine>
 #include <exception>

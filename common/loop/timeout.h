@@ -65,8 +65,10 @@ Task<detail::AsResult<T>> withTimeout(Loop& loop, Duration limit, Task<T> task) 
   co_await done.wait();
   if (outcome.exception) std::rethrow_exception(outcome.exception);
   if (!outcome.value) co_return fail(ErrorKind::kTimeout, "no answer within " + formatGoDuration(limit));
-  if constexpr (std::is_void_v<T>) co_return detail::AsResult<T>();
-  else co_return std::move(*outcome.value);
+  if constexpr (std::is_void_v<T>)
+    co_return detail::AsResult<T>();
+  else
+    co_return std::move(*outcome.value);
 }
 
 // The task's value, or nullopt if `event` is set before; the task is then cancelled.

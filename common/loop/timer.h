@@ -1,5 +1,6 @@
 #pragma once
-// Timer: runs a function once at a later time unless it is destroyed before. TimerQueue: the timers of one loop, in order.
+// Timer: runs a function once at a later time unless it is destroyed before. TimerQueue: the timers of one loop, in
+// order.
 
 #include <cstdint>
 #include <functional>
@@ -13,8 +14,8 @@ namespace towpath::loop {
 
 class TimerQueue;
 
-// Move-only owner of one pending call; a default-made one is idle. Destroying or reassigning it cancels the call; it may be
-// destroyed within its own call. It must not outlive the loop.
+// Move-only owner of one pending call; a default-made one is idle. Destroying or reassigning it cancels the call; it
+// may be destroyed within its own call. It must not outlive the loop.
 class Timer {
  public:
   Timer() = default;

@@ -1,6 +1,6 @@
 #pragma once
-// UvLoop: the real loop, on libuv. One per thread; a daemon has one. Timers run on the boot-time clock (a timerfd), so that they are
-// due at once after a suspend.
+// UvLoop: the real loop, on libuv. One per thread; a daemon has one. Timers run on the boot-time clock (a timerfd), so
+// that they are due at once after a suspend.
 
 #include <cstdint>
 #include <memory>

@@ -1,6 +1,6 @@
 #pragma once
-// VirtualLoop: a loop whose time moves only when it is told to, for tests and the simulator. Same seed and same calls give the same
-// run. Nothing ever blocks: when nothing is ready, time jumps to the next timer.
+// VirtualLoop: a loop whose time moves only when it is told to, for tests and the simulator. Same seed and same calls
+// give the same run. Nothing ever blocks: when nothing is ready, time jumps to the next timer.
 
 #include <cstdint>
 #include <random>

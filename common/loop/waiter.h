@@ -1,6 +1,7 @@
 #pragma once
-// Waiter: a place in at most one queue, which leaves it by itself when it is destroyed. It is how a suspended coroutine stands
-// in the list of what it waits for, and later in the loop's ready queue; no allocation, and destroying the coroutine removes it.
+// Waiter: a place in at most one queue, which leaves it by itself when it is destroyed. It is how a suspended coroutine
+// stands in the list of what it waits for, and later in the loop's ready queue; no allocation, and destroying the
+// coroutine removes it.
 
 #include <coroutine>
 

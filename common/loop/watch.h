@@ -1,5 +1,6 @@
 #pragma once
-// File descriptors and signals on the real loop. Each watcher ends when it is destroyed and may be destroyed in its own call.
+// File descriptors and signals on the real loop. Each watcher ends when it is destroyed and may be destroyed in its own
+// call.
 
 #include <functional>
 #include <memory>
@@ -15,8 +16,9 @@ struct PollEvents {
   bool writable = false;
 };
 
-// Calls whenever the descriptor is ready (level-triggered), until destroyed. Works for sockets, pipes, pidfds, inotify, D-Bus; not
-// for plain files. The descriptor stays the caller's: destroy the watcher before closing it. One watcher per descriptor.
+// Calls whenever the descriptor is ready (level-triggered), until destroyed. Works for sockets, pipes, pidfds, inotify,
+// D-Bus; not for plain files. The descriptor stays the caller's: destroy the watcher before closing it. One watcher per
+// descriptor.
 class PollWatcher {
  public:
   // `ready` gets what is ready; on an error of the descriptor both are set, and the next read or write tells the error.

@@ -1,7 +1,7 @@
 #pragma once
-// ServerContext: what all TLS connections of a server share: certificate, key, the CA that clients are checked against, the key that
-// seals session tickets. ServerSession: one connection, between two byte streams in memory; it does no I/O.
-// TLS 1.2 and newer only, curves P-256, X25519, P-384.
+// ServerContext: what all TLS connections of a server share: certificate, key, the CA that clients are checked against,
+// the key that seals session tickets. ServerSession: one connection, between two byte streams in memory; it does no
+// I/O. TLS 1.2 and newer only, curves P-256, X25519, P-384.
 
 #include <array>
 #include <cstddef>
@@ -34,7 +34,8 @@ struct ServerContextOptions {
   Duration ticket_lifetime = 24h;
   // The wall clock, for ticket ages; std::chrono::system_clock if empty.
   std::function<WallTime()> wall_now;
-  // Asked when a ticket with a client certificate is presented and after a full handshake: false refuses (a revoked or removed node).
+  // Asked when a ticket with a client certificate is presented and after a full handshake: false refuses (a revoked or
+  // removed node).
   std::function<bool(const Identity&)> accept_client;
 };
 
@@ -59,8 +60,8 @@ class ServerSession {
  public:
   ~ServerSession();
 
-  // Takes what came from the network, does the handshake as far as it goes and appends decrypted bytes to `plain`. An error ends the
-  // connection (send output() first: it may hold an alert).
+  // Takes what came from the network, does the handshake as far as it goes and appends decrypted bytes to `plain`. An
+  // error ends the connection (send output() first: it may hold an alert).
   Result<void> receive(std::string_view cipher, std::string& plain);
   // Encrypts; only after the handshake.
   Result<void> send(std::string_view plain);
