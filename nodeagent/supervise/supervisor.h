@@ -1,7 +1,7 @@
 #pragma once
-// Supervisor: runs the instances that the assignment names, and only those. Level-triggered: setDesired() states the whole
-// wish, the supervisor works towards it on its own and reports what is. Instances outlive it: they are found again by
-// adopt(), same processes, none started twice (docs/instances.md tells how).
+// Supervisor: runs the instances that the assignment names, and only those. Level-triggered: setDesired() states the
+// whole wish, the supervisor works towards it on its own and reports what is. Instances outlive it: they are found
+// again by adopt(), same processes, none started twice (docs/instances.md tells how).
 
 #include <cstdint>
 #include <functional>
@@ -25,9 +25,9 @@ namespace towpath::supervise {
 // An instance that this node is to run, with everything that its template refers to.
 struct DesiredPod {
   std::string ns, name, uid;
-  Value pod;                                                        // the whole Pod object
-  std::map<std::string, Value> config_maps;                         // by name, of the pod's namespace
-  std::map<std::string, Value> secrets;                             // by name
+  Value pod;                                                             // the whole Pod object
+  std::map<std::string, Value> config_maps;                              // by name, of the pod's namespace
+  std::map<std::string, Value> secrets;                                  // by name
   std::vector<std::pair<std::string, std::string>> service_environment;  // SHOP_SERVICE_HOST=…, computed by the agent
 };
 
@@ -61,9 +61,9 @@ struct Options {
   std::int32_t port_first = 20000;
   std::int32_t port_last = 29999;
   std::map<std::string, ImageMapping> images;  // [images] of agent.toml; keys may end in * for a prefix
-  std::string default_user;                    // for templates without runAsUser, when the agent runs as root; empty: the agent's
-  std::string cgroup_root;                     // "" = find a delegated one, "none" = do without
-  std::int64_t log_file_bytes = 10 << 20;      // rotated past that, by copy and truncate
+  std::string default_user;  // for templates without runAsUser, when the agent runs as root; empty: the agent's
+  std::string cgroup_root;   // "" = find a delegated one, "none" = do without
+  std::int64_t log_file_bytes = 10 << 20;  // rotated past that, by copy and truncate
   int log_files = 3;
   Duration restart_backoff_first = std::chrono::seconds(10);  // doubles to the maximum, as in Kubernetes
   Duration restart_backoff_max = std::chrono::minutes(5);
@@ -73,7 +73,8 @@ struct Options {
 struct Hooks {
   // A pod's state changed. Called from the loop, never from inside setDesired().
   std::function<void(const PodState&)> changed;
-  // Resolves when no traffic reaches the instance any more (or a bound has passed): an instance is sent SIGTERM only then.
+  // Resolves when no traffic reaches the instance any more (or a bound has passed): an instance is sent SIGTERM only
+  // then.
   std::function<loop::Task<void>(std::string uid)> drained;
   // For people: becomes an Event of the pod.
   std::function<void(const PodState&, std::string type, std::string reason, std::string message)> event;
