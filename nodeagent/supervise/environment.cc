@@ -2,6 +2,7 @@
 
 #include <cctype>
 
+#include "base/base64.h"
 #include "base/quantity.h"
 
 namespace towpath::supervise {
@@ -25,35 +26,13 @@ std::string upperName(std::string_view name) {
   return upper;
 }
 
-std::optional<int> base64Digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return std::nullopt;
-}
-
-std::string decodeBase64(std::string_view text) {
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const std::optional<int> digit = base64Digit(c);
-    if (!digit) continue;  // padding and line breaks
-    bits = (bits << 6) | static_cast<std::uint32_t>(*digit);
-    if (++count % 4 != 1) bytes.push_back(static_cast<char>((bits >> (6 - 2 * ((count - 1) % 4))) & 0xff));
-  }
-  return bytes;
-}
-
 enum class Source { kConfigMap, kSecret };
 
 // The key's value in a ConfigMap (data) or Secret (data in base64; stringData is folded into data by the server).
 std::optional<std::string> lookUp(const Value& object, std::string_view key, Source source) {
   const Value& value = object["data"][key];
   if (!value.isString()) return std::nullopt;
-  return source == Source::kSecret ? decodeBase64(value.asStringView()) : value.asString();
+  return source == Source::kSecret ? decodeBase64(value.asStringView()).value_or("") : value.asString();
 }
 
 const std::map<std::string, Value>& objectsOf(const EnvironmentInput& input, Source source) {
