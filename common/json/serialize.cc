@@ -4,32 +4,13 @@
 #include <charconv>
 #include <cmath>
 
+#include "json/utf8.h"
+
 namespace towpath::json {
 
 namespace {
 
 enum class Escapes { kJson, kGoHtml };
-
-// Length of the well-formed UTF-8 sequence at the front, or 0.
-std::size_t utf8Length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto isTail = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return isTail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!isTail(1) || !isTail(2)) return 0;
-    const bool is_overlong = lead == 0xE0 && byte(1) < 0xA0;
-    const bool is_surrogate = lead == 0xED && byte(1) > 0x9F;
-    return is_overlong || is_surrogate ? 0 : 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!isTail(1) || !isTail(2) || !isTail(3)) return 0;
-    const bool is_out_of_range = (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F);
-    return is_out_of_range ? 0 : 4;
-  }
-  return 0;
-}
 
 void appendEscape(char c, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -214,6 +195,18 @@ struct PrettyWriter {
   }
 };
 
+// "-1.8446744073709552" and "19" → "-18446744073709552000".
+void appendWithoutExponent(std::string_view mantissa, std::string_view exponent, std::string& out) {
+  std::size_t zeros = 0;
+  std::from_chars(exponent.data(), exponent.data() + exponent.size(), zeros);
+  const std::size_t point = mantissa.find('.');
+  if (point != std::string_view::npos) zeros -= mantissa.size() - point - 1;
+  for (const char c : mantissa) {
+    if (c != '.') out += c;
+  }
+  out.append(zeros, '0');
+}
+
 }  // namespace
 
 void appendGoString(std::string_view text, std::string& out) { appendString(text, Escapes::kGoHtml, out); }
@@ -225,13 +218,19 @@ void appendGoNumber(double number, std::string& out) {
   }
   const double size = std::fabs(number);
   const bool is_plain = size == 0 || (size >= 1e-6 && size < 1e21);
+  // Above 2^53 the fixed form would give all digits, of which Go prints only those that tell the number from its
+  // neighbours, then zeros.
+  const bool is_long = is_plain && size >= 9007199254740992.0;
   char buffer[64];
-  const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto format = is_plain && !is_long ? std::chars_format::fixed : std::chars_format::scientific;
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, number, format);
-  std::string_view text(buffer, static_cast<std::size_t>(result.ptr - buffer));
-  // Go writes e-9 where C writes e-09.
-  const std::size_t exponent = text.find("e-0");
-  if (exponent != std::string_view::npos) {
+  const std::string_view text(buffer, static_cast<std::size_t>(result.ptr - buffer));
+  const std::size_t exponent = text.find('e');
+  if (exponent == std::string_view::npos) {
+    out.append(text);
+  } else if (is_long) {
+    appendWithoutExponent(text.substr(0, exponent), text.substr(exponent + 2), out);
+  } else if (text.substr(exponent).starts_with("e-0")) {  // Go writes e-9 where C writes e-09
     out.append(text.substr(0, exponent)).append("e-").append(text.substr(exponent + 3));
   } else {
     out.append(text);
