@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/time.h"
+#include "store/object_table.h"
 #include "store/store.h"
 
 namespace towpath::loop {
@@ -23,12 +23,6 @@ class Loop;
 }
 
 namespace towpath::store {
-
-struct HistoryLimits {
-  std::size_t changes = 20000;
-  std::size_t bytes = 16u << 20;  // texts that nothing but the history keeps
-  Duration age = 15min;
-};
 
 struct SqliteOptions {
   std::filesystem::path directory;  // made with mode 0700 if absent; files have 0600
