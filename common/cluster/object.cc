@@ -15,8 +15,8 @@ OwnerRef readOwner(const Value& owner) {
 }  // namespace
 
 const std::string* ObjectMeta::label(std::string_view key) const {
-  for (const auto& [name, value] : labels) {
-    if (name == key) return &value;
+  for (const auto& [label_name, value] : labels) {
+    if (label_name == key) return &value;
   }
   return nullptr;
 }

@@ -9,8 +9,8 @@ namespace {
 
 using Objects = std::map<std::string, cluster::ObjectRef, std::less<>>;
 
-// Walks two ordered maps as one, in which an entry of `over` hides the one of `under`; entries of `over` without an object are
-// skipped.
+// Walks two ordered maps as one, in which an entry of `over` hides the one of `under`; entries of `over` without an
+// object are skipped.
 class MergedWalk {
  public:
   MergedWalk(const Objects& under, const Objects& over, const std::string& after, bool inclusive)
@@ -53,8 +53,10 @@ Result<ListPage> ObjectTable::list(std::string_view resource, const ListQuery& q
                 fmt::format("resourceVersion {} lies in the future; the newest is {}", query.revision, committed_));
   }
   if (query.revision != 0 && query.revision < compacted_) {
-    return fail(ErrorKind::kGone, fmt::format("the list at resourceVersion {} has expired: the history begins at {}; list "
-                                              "again from the start", query.revision, compacted_));
+    return fail(ErrorKind::kGone,
+                fmt::format("the list at resourceVersion {} has expired: the history begins at {}; list "
+                            "again from the start",
+                            query.revision, compacted_));
   }
   ListPage page{.revision = query.revision == 0 ? committed_ : query.revision};
   const auto found = states_.find(resource);
@@ -63,9 +65,9 @@ Result<ListPage> ObjectTable::list(std::string_view resource, const ListQuery& q
   const Objects differences = query.revision == 0 ? Objects() : differencesAt(state, query.revision);
 
   const std::string prefix = query.ns.empty() ? "" : query.ns + "/";
-  MergedWalk walk = query.start_after
-                        ? MergedWalk(state.objects, differences, query.start_after->ns + "/" + query.start_after->name, false)
-                        : MergedWalk(state.objects, differences, prefix, true);
+  MergedWalk walk = query.start_after ? MergedWalk(state.objects, differences,
+                                                   query.start_after->ns + "/" + query.start_after->name, false)
+                                      : MergedWalk(state.objects, differences, prefix, true);
   while (const auto* entry = walk.next()) {
     if (!entry->first.starts_with(prefix)) break;
     if (query.limit != 0 && page.items.size() == query.limit) {

@@ -96,8 +96,9 @@ Result<void> ObjectTable::checkOperations(const Transaction& transaction) const 
     if (operation.object) {
       const Value& object = *operation.object;
       if (cluster::nameOf(object) != operation.key.name || cluster::namespaceOf(object) != operation.key.ns) {
-        return fail(ErrorKind::kInvalid, "the object's name or namespace is not that of its key " +
-                                             describeKey(operation.key), "metadata.name");
+        return fail(ErrorKind::kInvalid,
+                    "the object's name or namespace is not that of its key " + describeKey(operation.key),
+                    "metadata.name");
       }
     } else if (!findLatest(operation.key)) {
       return fail(ErrorKind::kNotFound, describeKey(operation.key) + " not found");
@@ -265,11 +266,12 @@ std::vector<std::string> ObjectTable::resources() const {
 Result<std::unique_ptr<Subscription>> ObjectTable::watch(std::string_view resource, Revision after, Sink sink) {
   TOWPATH_ASSERT(!notifying_, "a sink neither commits nor watches");
   if (after > counter_) {
-    return fail(ErrorKind::kInvalid, fmt::format("resourceVersion {} lies in the future; the newest is {}", after, counter_));
+    return fail(ErrorKind::kInvalid,
+                fmt::format("resourceVersion {} lies in the future; the newest is {}", after, counter_));
   }
   if (after < compacted_) {
-    return fail(ErrorKind::kGone, fmt::format("resourceVersion {} is too old: the history begins at {}; list again", after,
-                                              compacted_));
+    return fail(ErrorKind::kGone,
+                fmt::format("resourceVersion {} is too old: the history begins at {}; list again", after, compacted_));
   }
   ResourceState& state = states_[std::string(resource)];
   const auto first = std::ranges::upper_bound(state.history, after, {}, &Change::revision);

@@ -1,7 +1,7 @@
 #pragma once
-// ObjectTable: what every Store keeps in memory. Committed objects by resource, the writes that wait above them, the history of
-// changes and the watchers. It knows no disk: an owner stages a transaction, makes it durable, and then applies it, or
-// drops everything staged when the disk refused.
+// ObjectTable: what every Store keeps in memory. Committed objects by resource, the writes that wait above them, the
+// history of changes and the watchers. It knows no disk: an owner stages a transaction, makes it durable, and then
+// applies it, or drops everything staged when the disk refused.
 //
 //   stage()  → pending   checks preconditions against the latest state, gives revisions
 //   apply()  → committed in the order of staging; history and watchers follow
@@ -72,8 +72,8 @@ class ObjectTable {
   void notify();
   void dropStaged();
 
-  // Forgets changes over the limits, at most `rows_max` rows at a time. The rows must be erased on the disk together with
-  // storing `compacted`.
+  // Forgets changes over the limits, at most `rows_max` rows at a time. The rows must be erased on the disk together
+  // with storing `compacted`.
   Compaction compact(MonoTime now, std::size_t rows_max);
 
   cluster::ObjectRef find(const Key& key) const;
@@ -93,7 +93,7 @@ class ObjectTable {
   using Objects = std::map<std::string, cluster::ObjectRef, std::less<>>;
   struct ResourceState {
     Objects objects;
-    std::deque<Change> history;  // ascending by revision
+    std::deque<Change> history;      // ascending by revision
     std::vector<Watcher*> watchers;  // null: ended while they were being called
     std::vector<Change> unnotified;  // applied, not yet seen by the watchers
   };
