@@ -3,14 +3,14 @@
 // resumes a broken watch where it was, lists again when the history is gone (readers keep what was there meanwhile, and
 // changes come as differences, so none is missed), and retries for ever with back-off.
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <compare>
 #include <functional>
 #include <list>
 #include <map>
-#include <set>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,5 +1,6 @@
 #pragma once
-// The kinds that our own code names. Which kinds a server serves is data (apiserver/kinds); this is only their spelling.
+// The kinds that our own code names. Which kinds a server serves is data (apiserver/kinds); this is only their
+// spelling.
 
 #include <string>
 #include <string_view>

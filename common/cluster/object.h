@@ -1,6 +1,7 @@
 #pragma once
-// An object of the API as it is kept and passed around: its JSON text, shared and never changed, with the few metadata that
-// selecting and indexing need. Reading more of it means parsing it again (some 20 µs), which is far cheaper than keeping trees.
+// An object of the API as it is kept and passed around: its JSON text, shared and never changed, with the few metadata
+// that selecting and indexing need. Reading more of it means parsing it again (some 20 µs), which is far cheaper than
+// keeping trees.
 
 #include <cstdint>
 #include <memory>
@@ -51,7 +52,8 @@ class StoredObject {
   std::string json_;
 };
 
-// Shared on purpose: the store, caches and watchers hold the same immutable bytes, and none of them outlives the others by rule.
+// Shared on purpose: the store, caches and watchers hold the same immutable bytes, and none of them outlives the others
+// by rule.
 using ObjectRef = std::shared_ptr<const StoredObject>;
 
 ObjectRef makeObjectRef(const Value& object);

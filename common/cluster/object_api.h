@@ -1,8 +1,9 @@
 #pragma once
 // ObjectApi: how controllers reach the world. One interface, three adapters: in-process onto the store
-// (apiserver/local_api.h), over HTTP to a kube-apiserver, and in memory for tests and the simulator. A controller cannot tell which one
-// it has. Semantics are Kubernetes': optimistic concurrency by resourceVersion, generation raised by spec changes only,
-// status written through its subresource, a watch that resumes from a resourceVersion or answers kGone.
+// (apiserver/local_api.h), over HTTP to a kube-apiserver, and in memory for tests and the simulator. A controller
+// cannot tell which one it has. Semantics are Kubernetes': optimistic concurrency by resourceVersion, generation raised
+// by spec changes only, status written through its subresource, a watch that resumes from a resourceVersion or answers
+// kGone.
 
 #include <cstdint>
 #include <memory>
@@ -67,8 +68,8 @@ struct WatchEvent {
 class Watch {
  public:
   virtual ~Watch() = default;
-  // The next event; waits for it. An error ends the watch: kGone means list again, anything else means resume from the last
-  // resourceVersion seen.
+  // The next event; waits for it. An error ends the watch: kGone means list again, anything else means resume from the
+  // last resourceVersion seen.
   virtual loop::Task<Result<WatchEvent>> next() = 0;
 };
 
@@ -82,8 +83,8 @@ class ObjectApi {
   virtual loop::Task<Result<ObjectRef>> create(const Resource& resource, Value object, WriteOptions options = {}) = 0;
   // Replaces the whole object (or its status); metadata.resourceVersion, if present, is a precondition.
   virtual loop::Task<Result<ObjectRef>> update(const Resource& resource, Value object, WriteOptions options = {}) = 0;
-  virtual loop::Task<Result<ObjectRef>> patch(const Resource& resource, std::string ns, std::string name, PatchType type,
-                                              Value patch, WriteOptions options = {}) = 0;
+  virtual loop::Task<Result<ObjectRef>> patch(const Resource& resource, std::string ns, std::string name,
+                                              PatchType type, Value patch, WriteOptions options = {}) = 0;
   virtual loop::Task<Result<void>> remove(const Resource& resource, std::string ns, std::string name,
                                           DeleteOptions options = {}) = 0;
 };

@@ -13,7 +13,7 @@ namespace towpath::cluster {
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct LabelRequirement {
-  enum class Operator { kIn, kNotIn, kExists, kDoesNotExist };
+  enum class Operator { kEquals, kIn, kNotIn, kExists, kDoesNotExist };
   std::string key;
   Operator op = Operator::kExists;
   std::vector<std::string> values;  // sorted
