@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,8 @@ struct Kind {
   bool has_generation = false;  // metadata.generation is kept: it rises with every change outside metadata (and status)
   std::optional<ScalePaths> scale;
   std::vector<Column> columns;
+  std::vector<std::string> selectable_fields;  // field selectors besides metadata.name and metadata.namespace
+  std::string description;
   // A structural schema (OpenAPI v3 as CRDs have it). Shared with the other versions of the kind and with requests
   // under way.
   std::shared_ptr<const Value> schema;
@@ -60,6 +63,9 @@ class KindTable {
  public:
   // With the built-in kinds and those of crds/.
   KindTable();
+  // Adds the kinds of a definition that cannot be changed or removed; a faulty one is a bug of ours.
+  void addBuiltIn(const Value& definition);
+  bool isBuiltIn(std::string_view storage_name) const;
 
   KindRef find(std::string_view group, std::string_view version, std::string_view plural) const;
   KindRef find(const cluster::Resource& resource) const;
@@ -71,6 +77,8 @@ class KindTable {
   // Rises with every change, for cached discovery documents.
   std::uint64_t epoch() const { return epoch_; }
 
+  // What applyDefinition would say.
+  Result<void> checkDefinition(const Value& definition) const;
   // Adds or replaces the kinds of a CustomResourceDefinition; an error names the field that is wrong or clashes.
   Result<void> applyDefinition(const Value& definition);
   // Takes away what a definition had added; built-in kinds stay.
@@ -81,7 +89,7 @@ class KindTable {
   void add(Kind kind);
 
   std::map<Key, KindRef> kinds_;
-  std::map<std::string, bool, std::less<>> built_in_;
+  std::set<std::string, std::less<>> built_in_;
   std::uint64_t epoch_ = 1;
 };
 

@@ -36,7 +36,8 @@ class Loop;
 }
 namespace towpath::store {
 class Store;
-}
+struct Key;
+}  // namespace towpath::store
 
 namespace towpath::apiserver {
 
@@ -47,6 +48,8 @@ struct WriteOptions {
   FieldValidation field_validation = FieldValidation::kIgnore;
   std::string field_manager;
   std::string subresource;  // "", "status", "scale", "finalize"
+  // Members that the body had twice; the reader of its text knows them.
+  std::vector<std::string> duplicate_fields;
 };
 
 struct Written {
@@ -60,8 +63,20 @@ struct Removed {
   bool gone = false;
 };
 
+struct Page : cluster::ObjectList {
+  std::int64_t remaining = 0;  // objects after this page; 0 where a selector makes that unknown
+};
+
+// Which state a list shows. Ours is always the newest, so a version that it must not be older than is only checked
+// against it.
+struct ListAt {
+  std::string resource_version;
+  std::string match;  // "", "Exact" or "NotOlderThan"
+};
+
 class RegistryWatch;
 struct RegistryWatchOptions;
+class WritePass;
 
 class Registry {
  public:
@@ -85,7 +100,7 @@ class Registry {
   void addValidator(std::string storage_name, AdmissionHook hook);
 
   Answer<cluster::ObjectRef> get(const Kind& kind, std::string_view ns, std::string_view name) const;
-  Answer<cluster::ObjectList> list(const Kind& kind, const cluster::ListOptions& options) const;
+  Answer<Page> list(const Kind& kind, const cluster::ListOptions& options, const ListAt& at = {}) const;
   Answer<std::unique_ptr<RegistryWatch>> watch(const KindRef& kind, const RegistryWatchOptions& options);
 
   loop::Task<Answer<Written>> create(KindRef kind, std::string ns, Value object, WriteOptions options = {});
@@ -97,12 +112,23 @@ class Registry {
                                     Value patch, WriteOptions options = {});
   loop::Task<Answer<Removed>> remove(KindRef kind, std::string ns, std::string name,
                                      cluster::DeleteOptions options = {});
+  // The Scale of autoscaling/v1 of an object, for kinds that have it.
+  Answer<Value> scaleOf(const Kind& kind, std::string_view ns, std::string_view name) const;
   // Deletes what the list selects; answers their last states.
-  loop::Task<Answer<cluster::ObjectList>> removeCollection(KindRef kind, cluster::ListOptions selection,
-                                                           cluster::DeleteOptions options = {});
+  loop::Task<Answer<Page>> removeCollection(KindRef kind, cluster::ListOptions selection,
+                                            cluster::DeleteOptions options = {});
 
  private:
-  struct Pass;
+  friend class WritePass;
+
+  loop::Task<Answer<void>> ensureNamespace(std::string ns);
+  loop::Task<Answer<Written>> createOnce(KindRef kind, std::string ns, std::string name, Value object,
+                                         WriteOptions options);
+  loop::Task<Answer<Written>> commitUpdate(WritePass pass);
+  loop::Task<Answer<void>> orphanDependents(std::string owner_uid);
+  loop::Task<Answer<Removed>> removeObject(KindRef kind, cluster::ObjectRef old, cluster::DeleteOptions options);
+  loop::Task<Answer<void>> removeContent(std::string storage_name);
+  std::string newUid();
 
   loop::Loop& loop_;
   store::Store& store_;
