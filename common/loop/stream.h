@@ -40,7 +40,6 @@ class Stream {
   Task<Result<void>> write(std::string_view bytes);
   // Half-closes: the other side reads to the end.
   void finishWriting();
-  // How much readLine has read ahead is given to read() first, so the two mix.
 
  private:
   struct State;

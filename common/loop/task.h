@@ -98,6 +98,8 @@ class [[nodiscard]] Task {
 
   // False after it was moved from, awaited or reset.
   explicit operator bool() const { return handle_ != nullptr; }
+  // For a scheduler that starts it by itself (Scope).
+  std::coroutine_handle<> handle() const { return handle_; }
   // Cancels: frees the frame and all that it awaits.
   void reset() {
     if (handle_) std::exchange(handle_, nullptr).destroy();
