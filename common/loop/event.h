@@ -47,16 +47,14 @@ class Event {
   WaitQueue waiters_;
 };
 
-// A pulse: wakes those who wait at this moment, remembers nothing. Check the condition in a loop around wait().
+// A pulse: wakes those who wait at this moment, remembers nothing. Check the condition in a loop around wait(). It
+// wakes all: a wake-up given to one alone would be lost with a waiter that is cancelled before it runs.
 class Notify {
  public:
   explicit Notify(Loop& loop) : loop_(loop) {}
 
   void notifyAll() {
     while (Waiter* waiter = waiters_.popFront()) loop_.makeReady(*waiter);
-  }
-  void notifyOne() {
-    if (Waiter* waiter = waiters_.popFront()) loop_.makeReady(*waiter);
   }
 
   class [[nodiscard]] Awaiter {
@@ -90,7 +88,7 @@ class Channel {
   bool tryPush(T&& value) {
     if (closed_ || items_.size() >= capacity_) return false;
     items_.push_back(std::move(value));
-    not_empty_.notifyOne();
+    not_empty_.notifyAll();
     return true;
   }
   // Waits for room; false if the channel is closed.
@@ -105,8 +103,6 @@ class Channel {
     if (items_.empty()) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
-    // Passes on a wake-up whose waiter was cancelled before it ran.
-    if (!items_.empty()) not_empty_.notifyOne();
     not_full_.notifyAll();
     return item;
   }
