@@ -4,8 +4,8 @@
 
 namespace towpath::store {
 
-// changes: one row for each change; the newest row of a key is its live object unless `deleted`. Rows above meta.compacted
-// are the watch history as well. Texts are written once: there is no second table of live objects.
+// changes: one row for each change; the newest row of a key is its live object unless `deleted`. Rows above
+// meta.compacted are the watch history as well. Texts are written once: there is no second table of live objects.
 std::span<const std::string_view> objectSchemaSteps() {
   static constexpr std::array<std::string_view, 2> kSteps = {
       R"sql(

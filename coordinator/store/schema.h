@@ -1,6 +1,6 @@
 #pragma once
-// The database schema and its versions. docs/database.md describes the tables; what is here is on disks out there: a change is a
-// new step at the end, never an edit of an old one.
+// The database schema and its versions. docs/database.md describes the tables; what is here is on disks out there: a
+// change is a new step at the end, never an edit of an old one.
 
 #include <span>
 #include <string_view>

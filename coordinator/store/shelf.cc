@@ -17,6 +17,7 @@ constexpr Duration kSweepInterval = 30s;  // how late an old change may be forgo
 Shelf::Shelf(loop::Loop& loop, Revision& counter, HistoryLimits limits) : loop_(loop), table_(counter, limits) {}
 
 Shelf::~Shelf() {
+  if (!writer_) return;  // loading failed
   writer_->stop();
   if (!waiting_.empty()) failed({ErrorKind::kCancelled, "the store is closing", {}});
 }
@@ -58,14 +59,15 @@ Result<void> Shelf::loadChanges(SqliteFile& file, Revision& newest) {
     std::string text(rows.text(5));
     const Result<Value> object = json::parse(text);
     if (!object) {
-      return fail(ErrorKind::kCorrupt, fmt::format("{}: the object of revision {} cannot be read ({}); restore the file from "
-                                                   "a backup",
-                                                   file.path().string(), newest, object.error().message));
+      return fail(ErrorKind::kCorrupt,
+                  fmt::format("{}: the object of revision {} cannot be read ({}); restore the file from "
+                              "a backup",
+                              file.path().string(), newest, object.error().message));
     }
     table_.load({std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3))}, newest,
                 rows.integer(4) != 0 ? LoadedRow::kDeletion : LoadedRow::kPut,
-                std::make_shared<const cluster::StoredObject>(cluster::readMeta(*object), std::move(text)), garbage_.rows,
-                loop_.now());
+                std::make_shared<const cluster::StoredObject>(cluster::readMeta(*object), std::move(text)),
+                garbage_.rows, loop_.now());
   }
 }
 
@@ -81,8 +83,8 @@ Result<void> Shelf::loadPrivates(SqliteFile& file) {
 
 Result<void> Shelf::checkRoom() const {
   if (waiting_.size() < limits::kStoreQueue) return {};
-  return fail(ErrorKind::kTooManyRequests, fmt::format("{} writes wait for the disk already; try again later",
-                                                       waiting_.size()));
+  return fail(ErrorKind::kTooManyRequests,
+              fmt::format("{} writes wait for the disk already; try again later", waiting_.size()));
 }
 
 std::shared_ptr<Completion> Shelf::submit(Staged staged) {
@@ -106,7 +108,8 @@ void Shelf::finished(std::size_t jobs, const Result<void>& result) {
 }
 
 void Shelf::succeeded(std::size_t jobs) {
-  std::vector<Waiting> done(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.begin() + static_cast<std::ptrdiff_t>(jobs)));
+  std::vector<Waiting> done(std::make_move_iterator(waiting_.begin()),
+                            std::make_move_iterator(waiting_.begin() + static_cast<std::ptrdiff_t>(jobs)));
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(jobs));
   const MonoTime now = loop_.now();
   for (const Waiting& each : done) table_.apply(each.job->staged, now);

@@ -1,5 +1,6 @@
 #pragma once
-// Shelf: objects in memory over one file, with the queue of writes between them. SqliteStore has one for each durability.
+// Shelf: objects in memory over one file, with the queue of writes between them. SqliteStore has one for each
+// durability.
 
 #include <deque>
 #include <filesystem>

@@ -17,7 +17,7 @@ namespace towpath::store {
 namespace {
 
 constexpr int kPageBytes = 4096;
-constexpr std::int64_t kFreePagesKept = 256;        // 1 MB of free pages stays for reuse
+constexpr std::int64_t kFreePagesKept = 256;         // 1 MB of free pages stays for reuse
 constexpr std::int64_t kPagesVacuumedAtOnce = 1024;  // bounds how long a commit may wait behind a vacuum
 
 bool isCorruption(int code) { return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB; }
@@ -32,10 +32,12 @@ Error sqliteError(sqlite3* database, const std::string& doing) {
   const int code = sqlite3_extended_errcode(database);
   const char* file = sqlite3_db_filename(database, "main");
   if ((code & 0xff) == SQLITE_FULL) {
-    return {ErrorKind::kIo, fmt::format("{}: no space left for {}: free some space on its file system; nothing was changed",
-                                        doing, file ? file : "the database"), {}};
+    return {ErrorKind::kIo,
+            fmt::format("{}: no space left for {}: free some space on its file system; nothing was changed", doing,
+                        file ? file : "the database"),
+            {}};
   }
-  const ErrorKind kind = isCorruption(code)                ? ErrorKind::kCorrupt
+  const ErrorKind kind = isCorruption(code)             ? ErrorKind::kCorrupt
                          : (code & 0xff) == SQLITE_BUSY ? ErrorKind::kUnavailable
                                                         : ErrorKind::kIo;
   const int system = sqlite3_system_errno(database);
@@ -115,7 +117,8 @@ Result<std::unique_ptr<SqliteFile>> SqliteFile::open(SqliteFileOptions options) 
   return file;
 }
 
-// An flock beside SQLite's own lock: that one is a POSIX lock, which any close() of the file in this process would drop.
+// An flock beside SQLite's own lock: that one is a POSIX lock, which any close() of the file in this process would
+// drop.
 Result<void> SqliteFile::lock() {
   const std::string path = options_.path.string() + ".lock";
   lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -147,9 +150,10 @@ Result<void> SqliteFile::connect() {
 
 Error SqliteFile::corrupt(const std::string& what) const {
   return {ErrorKind::kCorrupt,
-          fmt::format("{0} is damaged ({1}). It was not changed. Restore it from a backup, or salvage what can be read with "
-                      "`sqlite3 {0} .recover | sqlite3 salvaged.db`, check the result and put it in its place",
-                      options_.path.string(), what),
+          fmt::format(
+              "{0} is damaged ({1}). It was not changed. Restore it from a backup, or salvage what can be read with "
+              "`sqlite3 {0} .recover | sqlite3 salvaged.db`, check the result and put it in its place",
+              options_.path.string(), what),
           {}};
 }
 
@@ -173,13 +177,15 @@ Result<void> SqliteFile::check() {
   }
   const auto newest = static_cast<std::int64_t>(options_.schema_steps.size());
   if (*version > newest) {
-    return fail(ErrorKind::kUnsupported,
-                fmt::format("{} was written by a newer version (schema {}; this one knows up to {}): install that version",
-                            options_.path.string(), *version, newest));
+    return fail(
+        ErrorKind::kUnsupported,
+        fmt::format("{} was written by a newer version (schema {}; this one knows up to {}): install that version",
+                    options_.path.string(), *version, newest));
   }
   Statement quick_check(database_, "PRAGMA quick_check(1)");
   const Result<bool> row = quick_check.step();
-  if (!row) return std::unexpected(row.error().kind == ErrorKind::kCorrupt ? corrupt(row.error().message) : row.error());
+  if (!row)
+    return std::unexpected(row.error().kind == ErrorKind::kCorrupt ? corrupt(row.error().message) : row.error());
   if (*row && quick_check.text(0) != "ok") return std::unexpected(corrupt(std::string(quick_check.text(0))));
   return {};
 }
@@ -203,12 +209,12 @@ Result<void> SqliteFile::migrate() {
   const Result<std::int64_t> version = readNumber("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   for (auto step = static_cast<std::size_t>(*version); step < options_.schema_steps.size(); ++step) {
-    const std::string sql = fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version={}; COMMIT;",
-                                        options_.schema_steps[step], step + 1);
+    const std::string sql =
+        fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version={}; COMMIT;", options_.schema_steps[step], step + 1);
     if (auto done = execute(sql); !done) {
       rollback();
-      return std::unexpected(withContext(done.error(), fmt::format("cannot bring {} to schema {}", options_.path.string(),
-                                                                   step + 1)));
+      return std::unexpected(
+          withContext(done.error(), fmt::format("cannot bring {} to schema {}", options_.path.string(), step + 1)));
     }
   }
   return {};
@@ -230,8 +236,10 @@ void SqliteFile::rollback() {
 
 void SqliteFile::tidy() {
   if (static_cast<std::size_t>(wal_pages_) * kPageBytes < options_.wal_bytes_max) return;
-  // Without a reader this moves everything; the next commit starts the WAL from its beginning, cut to journal_size_limit.
-  if (sqlite3_wal_checkpoint_v2(database_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) == SQLITE_OK) wal_pages_ = 0;
+  // Without a reader this moves everything; the next commit starts the WAL from its beginning, cut to
+  // journal_size_limit.
+  if (sqlite3_wal_checkpoint_v2(database_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) == SQLITE_OK)
+    wal_pages_ = 0;
 }
 
 void SqliteFile::checkpoint() {
@@ -248,7 +256,7 @@ void SqliteFile::checkpoint() {
 std::int64_t SqliteFile::bytesOnDisk() const {
   std::int64_t bytes = 0;
   for (const char* suffix : {"", "-wal"}) {
-    struct stat status {};
+    struct stat status{};
     if (::stat((options_.path.string() + suffix).c_str(), &status) == 0) bytes += status.st_size;
   }
   return bytes;

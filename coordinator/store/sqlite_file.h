@@ -1,6 +1,6 @@
 #pragma once
-// One SQLite database of ours: opened, locked against a second process, checked, brought to the newest schema. Blocking calls,
-// of one thread at a time. The only place that knows sqlite3.h besides the files of the queries.
+// One SQLite database of ours: opened, locked against a second process, checked, brought to the newest schema. Blocking
+// calls, of one thread at a time. The only place that knows sqlite3.h besides the files of the queries.
 
 #include <cstdint>
 #include <filesystem>
@@ -56,7 +56,8 @@ class Statement {
 
 class SqliteFile {
  public:
-  // kUnavailable: another process has it; kCorrupt: the check failed, the file is untouched; kUnsupported: a newer schema; kIo.
+  // kUnavailable: another process has it; kCorrupt: the check failed, the file is untouched; kUnsupported: a newer
+  // schema; kIo.
   static Result<std::unique_ptr<SqliteFile>> open(SqliteFileOptions options);
   SqliteFile(const SqliteFile&) = delete;
   SqliteFile& operator=(const SqliteFile&) = delete;
@@ -73,8 +74,8 @@ class SqliteFile {
   // After a failed sync nothing is known about the disk: the file must not be written any more.
   bool syncFailed() const { return sync_failed_; }
 
-  // Moves the WAL into the database if it has grown over its bound, and gives free pages back to the file system, a bounded
-  // number at a time. Failure is not an error: it is tried again later.
+  // Moves the WAL into the database if it has grown over its bound, and gives free pages back to the file system, a
+  // bounded number at a time. Failure is not an error: it is tried again later.
   void tidy();
   // The same whatever the WAL's size, and truncates it. For idle moments.
   void checkpoint();

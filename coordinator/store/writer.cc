@@ -16,7 +16,8 @@ constexpr auto kIdle = std::chrono::seconds(2);  // then the WAL is moved into t
 
 struct Writer::Statements {
   explicit Statements(SqliteFile& file)
-      : insert(file.prepare("INSERT INTO changes (revision, resource, ns, name, deleted, json) VALUES (?, ?, ?, ?, ?, ?)")),
+      : insert(file.prepare(
+            "INSERT INTO changes (revision, resource, ns, name, deleted, json) VALUES (?, ?, ?, ?, ?, ?)")),
         erase(file.prepare("DELETE FROM changes WHERE revision = ?")),
         set_compacted(file.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'")),
         put_private(file.prepare("INSERT OR REPLACE INTO private (name, sealed) VALUES (?, ?)")),
@@ -110,9 +111,10 @@ Writer::Jobs Writer::take() {
 
 Result<void> Writer::write(const Jobs& jobs) {
   if (file_->syncFailed()) {
-    return fail(ErrorKind::kIo, file_->path().string() +
-                                    ": an earlier sync to the disk failed, so its state is unknown: look after the disk, then "
-                                    "restart the coordinator; nothing was changed");
+    return fail(ErrorKind::kIo,
+                file_->path().string() +
+                    ": an earlier sync to the disk failed, so its state is unknown: look after the disk, then "
+                    "restart the coordinator; nothing was changed");
   }
   Result<void> done = file_->begin();
   if (done) done = writeRows(jobs);
@@ -146,9 +148,8 @@ Result<void> Writer::writeJob(const WriteJob& job) {
     if (!done) return done;
   }
   for (const PrivateChange& change : job.staged.privates) {
-    Result<void> done = change.bytes
-                            ? statements_->put_private.bind(1, change.name).bindBlob(2, *change.bytes).run()
-                            : statements_->erase_private.bind(1, change.name).run();
+    Result<void> done = change.bytes ? statements_->put_private.bind(1, change.name).bindBlob(2, *change.bytes).run()
+                                     : statements_->erase_private.bind(1, change.name).run();
     if (!done) return done;
   }
   if (job.compaction.rows.empty()) return {};

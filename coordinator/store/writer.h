@@ -1,9 +1,9 @@
 #pragma once
-// Writer: the thread that makes transactions durable. It takes all that wait, up to a bound, as one SQLite transaction, so that
-// they share one sync, and reports to the loop in the order of enqueueing.
+// Writer: the thread that makes transactions durable. It takes all that wait, up to a bound, as one SQLite transaction,
+// so that they share one sync, and reports to the loop in the order of enqueueing.
 //
-// After a failure it writes nothing more until the loop has seen the failure and called discardAfterFailure(): what was queued
-// meanwhile was staged upon writes that never happened.
+// After a failure it writes nothing more until the loop has seen the failure and called discardAfterFailure(): what was
+// queued meanwhile was staged upon writes that never happened.
 
 #include <condition_variable>
 #include <deque>
