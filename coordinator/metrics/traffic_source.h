@@ -1,0 +1,36 @@
+#pragma once
+// Where towpath/traffic reads the traffic of a version: sums of what the nodes' proxies counted.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/time.h"
+
+namespace towpath::metrics {
+
+// Which traffic: by service or by route, and of one version (a pod template hash).
+struct TrafficQuery {
+  std::string ns;
+  std::string service;            // empty: all
+  std::string route;              // empty: all
+  std::string pod_template_hash;  // empty: all versions
+  WallTime from{};
+  WallTime to{};
+};
+
+struct TrafficSums {
+  std::uint64_t samples = 0;  // windows that were reported; 0: nobody told anything
+  std::uint64_t requests = 0;
+  std::uint64_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0;
+  std::uint64_t connection_errors = 0;  // no answer from the instance
+};
+
+class TrafficSource {
+ public:
+  virtual ~TrafficSource() = default;
+  virtual TrafficSums sums(const TrafficQuery& query) const = 0;
+};
+
+}  // namespace towpath::metrics
