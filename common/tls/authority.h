@@ -1,5 +1,6 @@
 #pragma once
-// Authority: the own CA of a coordinator, which signs its server certificate, administrators' and nodes' certificates. Keys are P-256.
+// Authority: the own CA of a coordinator, which signs its server certificate, administrators' and nodes' certificates.
+// Keys are P-256.
 
 #include <string>
 #include <string_view>

@@ -39,8 +39,8 @@ std::string sha256Hex(std::string_view bytes);
 bool equalInConstantTime(std::string_view a, std::string_view b);
 
 inline constexpr std::size_t kSealKeyBytes = 32;
-// AES-256-GCM with a random nonce before the text and the tag behind it. `context` is not in the result but must be the same for
-// unsealing: the name of the record, so that two sealed records cannot be exchanged.
+// AES-256-GCM with a random nonce before the text and the tag behind it. `context` is not in the result but must be the
+// same for unsealing: the name of the record, so that two sealed records cannot be exchanged.
 std::string seal(std::string_view key, std::string_view plain, std::string_view context);
 // kCorrupt: another key or context, or damage.
 Result<std::string> unseal(std::string_view key, std::string_view sealed, std::string_view context);

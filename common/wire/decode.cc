@@ -44,7 +44,7 @@ Welcome read(const pb::Welcome& from) {
 }
 
 Assignment read(const pb::Assignment& from) {
-  Assignment to{.revision = from.revision(), .snapshot = from.snapshot()};
+  Assignment to{.revision = from.revision(), .snapshot = from.snapshot(), .objects = {}, .more = from.more()};
   to.objects.reserve(static_cast<std::size_t>(from.objects_size()));
   for (const pb::ObjectState& object : from.objects()) {
     to.objects.push_back({.resource = object.resource(),

@@ -30,6 +30,7 @@ void fill(pb::NodeInfo& to, const NodeInfo& from) {
 void fill(pb::Assignment& to, const Assignment& from) {
   to.set_revision(from.revision);
   to.set_snapshot(from.snapshot);
+  to.set_more(from.more);
   for (const ObjectState& object : from.objects) {
     pb::ObjectState& state = *to.add_objects();
     state.set_resource(object.resource);

@@ -109,6 +109,7 @@ struct Assignment {
   std::uint64_t revision = 0;
   bool snapshot = false;
   std::vector<ObjectState> objects;
+  bool more = false;  // the rest follows in the next message: act on all of it together
   bool operator==(const Assignment&) const = default;
 };
 
