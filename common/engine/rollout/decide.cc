@@ -1,0 +1,83 @@
+#include "engine/rollout/decide.h"
+
+#include <algorithm>
+
+#include "engine/rollout/pass.h"
+
+namespace towpath::rollout {
+namespace {
+
+void prepare(Pass& pass) {
+  const ReplicaSet* fresh = newSet(pass);
+  pass.fast_deadline = pass.spec().blueGreen() != nullptr && fresh != nullptr && fresh->scale_down_deadline &&
+                       *fresh->scale_down_deadline > pass.now;
+  // An abort of what is stable already has nothing to take back; a full promotion takes an abort back.
+  const bool pointless = fullyPromoted(pass) && !changedTemplateOrSteps(pass);
+  if (pass.old().abort && (pointless || promotesFully(pass))) pass.intent.remove_abort = true;
+}
+
+void decideStrategy(Pass& pass) {
+  syncRevision(pass);
+  beginStatus(pass);
+  if (pass.spec().blueGreen() != nullptr && (!isHalted(pass) || isAborted(pass))) {
+    switchService(pass, ServiceRole::kPreview, newSet(pass), ServiceCheck::kNone);
+  }
+  if (changedTemplateOrSteps(pass)) {
+    resetStatus(pass);
+  } else if (pass.spec().blueGreen() != nullptr) {
+    decideBlueGreen(pass);
+  } else if (pass.in.recreate) {
+    decideRecreate(pass);
+  } else {
+    decideCanary(pass);
+  }
+}
+
+}  // namespace
+
+Decision decide(const World& world, WallTime now) {
+  Pass pass(world, now);
+  const std::optional<std::string> error = world.invalid ? world.invalid : unsupported(world);
+  if (error) {
+    reportInvalid(pass, *error);
+    return std::move(pass.decision);
+  }
+  if (newSet(pass) == nullptr) {
+    createNewSet(pass);
+    return std::move(pass.decision);
+  }
+  if (!world.spec.replicas) {
+    act(pass, SetReplicasDefault{1});
+    pass.decision.decide_again = true;
+    return std::move(pass.decision);
+  }
+  prepare(pass);
+  decideStrategy(pass);
+  return std::move(pass.decision);
+}
+
+const model::AnalysisRef* analysisRef(const model::RolloutSpec& spec, AnalysisType type,
+                                      std::optional<std::int32_t> step_index) {
+  const model::CanaryStrategy* canary = spec.canary();
+  const model::BlueGreenStrategy* blue_green = spec.blueGreen();
+  switch (type) {
+    case AnalysisType::kStep: {
+      if (canary == nullptr || !step_index || *step_index < 0) return nullptr;
+      const auto index = static_cast<std::size_t>(*step_index);
+      if (index >= canary->steps.size()) return nullptr;
+      const auto* step = std::get_if<model::AnalysisStep>(&canary->steps[index]);
+      return step == nullptr ? nullptr : &step->analysis;
+    }
+    case AnalysisType::kBackground:
+      return canary != nullptr && canary->analysis ? &canary->analysis->analysis : nullptr;
+    case AnalysisType::kPrePromotion:
+      return blue_green != nullptr && blue_green->pre_promotion_analysis ? &*blue_green->pre_promotion_analysis
+                                                                         : nullptr;
+    case AnalysisType::kPostPromotion:
+      return blue_green != nullptr && blue_green->post_promotion_analysis ? &*blue_green->post_promotion_analysis
+                                                                          : nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace towpath::rollout

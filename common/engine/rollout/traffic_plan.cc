@@ -1,0 +1,140 @@
+#include "engine/rollout/traffic_plan.h"
+
+#include <algorithm>
+
+namespace towpath::rollout {
+namespace {
+
+const model::CanaryStrategy& strategy(const Pass& pass) { return *pass.spec().canary(); }
+
+std::int32_t persistedWeight(const Pass& pass) {
+  return pass.old().canary.weights ? pass.old().canary.weights->canary.weight : 0;
+}
+
+// While an abort (or a dynamic way back) hands traffic to stable: only as far as stable can carry it, and never upwards
+// (6.3).
+std::int32_t returningWeight(const Pass& pass) {
+  const ReplicaSet* stable = stableSet(pass);
+  if (!strategy(pass).dynamic_stable_scale || stable == nullptr || newSet(pass) == nullptr || pass.wanted() == 0)
+    return 0;
+  const std::int32_t most = strategy(pass).maxWeight();
+  const std::int32_t carried = most * stable->available_replicas / pass.wanted();
+  const std::int32_t expected = std::max(0, most - carried);
+  const std::int32_t target = desiredCanaryWeight(pass);
+  if (!pass.old().canary.weights) return std::max(expected, target);
+  const std::int32_t current = persistedWeight(pass);
+  if (target <= 0) return std::min(expected, current);
+  if (carried < most - target) return current;
+  return std::min(target, current);
+}
+
+std::int32_t fullPromotionWeight(const Pass& pass) {
+  if (!strategy(pass).dynamic_stable_scale) return persistedWeight(pass);
+  if (pass.wanted() == 0) return strategy(pass).maxWeight();
+  return std::min(strategy(pass).maxWeight(),
+                  strategy(pass).maxWeight() * newSet(pass)->available_replicas / pass.wanted());
+}
+
+std::int32_t steppedWeight(const Pass& pass) {
+  if (steps(pass).empty()) return 0;
+  if (!atDesiredCounts(pass, std::nullopt)) return weightBefore(pass, stepIndex(pass));
+  return currentWeight(pass);
+}
+
+std::int32_t desiredWeight(const Pass& pass) {
+  if (dynamicRollback(pass)) return returningWeight(pass);
+  if (fullyPromoted(pass)) return 0;
+  if (isAborted(pass)) return returningWeight(pass);
+  if (newSet(pass) == nullptr || newSet(pass)->available_replicas == 0) return 0;
+  if (promotesFully(pass)) return fullPromotionWeight(pass);
+  return steppedWeight(pass);
+}
+
+// Stable must be able to carry what the plan leaves it.
+bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
+  const ReplicaSet* stable = stableSet(pass);
+  if (stable == nullptr) return false;
+  const std::int32_t most = strategy(pass).maxWeight();
+  const auto needed = static_cast<std::int32_t>(std::int64_t{most - canary_weight} * pass.wanted() / most);
+  if (stable->available_replicas >= needed) return true;
+  // An abort does not wait for the last stable pod: what is left on the canary is known to be bad.
+  if (isAborted(pass) && !strategy(pass).dynamic_stable_scale) return stable->available_replicas > 0;
+  const auto& threshold = strategy(pass).replica_progress_threshold;
+  return threshold && threshold->value >= 0 && thresholdMet(threshold, sizeOf(stable), needed);
+}
+
+model::TrafficWeights weightsOf(const Pass& pass, const TrafficSetting& setting) {
+  model::TrafficWeights weights;
+  std::int32_t extra = 0;
+  for (const model::WeightDestination& destination : setting.additional) extra += destination.weight;
+  weights.canary = {setting.canary_weight, strategy(pass).canary_service, setting.canary_hash};
+  weights.stable = {strategy(pass).maxWeight() - setting.canary_weight - extra, strategy(pass).stable_service,
+                    setting.stable_hash};
+  weights.additional = setting.additional;
+  return weights;
+}
+
+void recordWeights(Pass& pass, const TrafficSetting& setting) {
+  model::TrafficWeights weights = weightsOf(pass, setting);
+  const std::optional<model::TrafficWeights>& before = pass.old().canary.weights;
+  const bool same = before && before->canary == weights.canary && before->stable == weights.stable &&
+                    before->additional == weights.additional;
+  if (!same) {
+    const std::string from = before ? fmt::format("from {} ", before->canary.weight) : "";
+    eventAfterPatch(pass, "TrafficWeightUpdated",
+                    fmt::format("Traffic weight updated {}to {}", from, setting.canary_weight));
+  }
+  weights.verified = pass.in.traffic.verified;
+  pass.next.canary.weights = std::move(weights);
+}
+
+// A weight that the data plane does not carry yet holds the step; at the end of the rollout it also keeps the old
+// version.
+void awaitVerification(Pass& pass, const TrafficSetting& setting) {
+  if (pass.world.traffic.verified != false) return;
+  lookAgain(pass, pass.now + 10s);
+  const bool at_end = setting.canary_weight == strategy(pass).maxWeight();
+  if (at_end) pass.hold_promotion = true;
+}
+
+}  // namespace
+
+bool dynamicRollback(const Pass& pass) {
+  if (!trafficRouted(pass) || !strategy(pass).dynamic_stable_scale || !fullyPromoted(pass)) return false;
+  const std::optional<model::TrafficWeights>& weights = pass.old().canary.weights;
+  return weights && !weights->canary.hash.empty() && weights->canary.hash != newHash(pass) &&
+         sizeOf(newSet(pass)).available < pass.wanted();
+}
+
+std::optional<TrafficPlan> planTraffic(const Pass& pass) {
+  TrafficPlan plan;
+  plan.weight = desiredWeight(pass);
+  plan.canary_hash = dynamicRollback(pass) ? pass.old().canary.weights->canary.hash : newHash(pass);
+  if (stableSet(pass) == nullptr || !stableCanCarry(pass, plan.weight)) return std::nullopt;
+  plan.stable_hash = stableSet(pass)->hash;
+  const bool dynamic = strategy(pass).dynamic_stable_scale;
+  plan.canary_service_to_stable = isAborted(pass) && (!dynamic || plan.weight == 0);
+  return plan;
+}
+
+TrafficResult reconcileTraffic(Pass& pass) {
+  if (!trafficRouted(pass)) {
+    pass.next.canary.weights.reset();
+    return TrafficResult::kDone;
+  }
+  const std::optional<TrafficPlan> plan = planTraffic(pass);
+  if (!plan) return TrafficResult::kDone;
+  if (plan->canary_service_to_stable) switchService(pass, ServiceRole::kCanary, stableSet(pass), ServiceCheck::kNone);
+  const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, {}};
+  if (pass.world.traffic.applied != setting) {
+    const bool emptied = sizeOf(newSet(pass)).available == 0 && persistedWeight(pass) > 0;
+    act(pass, SetTraffic{setting, strategy(pass).maxWeight(), emptied});
+    pass.decision.decide_again = true;
+    return TrafficResult::kAskAgain;
+  }
+  recordWeights(pass, setting);
+  awaitVerification(pass, setting);
+  return TrafficResult::kDone;
+}
+
+}  // namespace towpath::rollout

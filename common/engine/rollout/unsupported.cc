@@ -1,0 +1,57 @@
+// What a spec may ask for that this engine does not carry out. It is refused as a whole and said in a condition: a step
+// that is skipped in silence would promote what nobody has judged.
+#include "engine/rollout/pass.h"
+
+namespace towpath::rollout {
+namespace {
+
+bool carriedOut(const model::Step& step) {
+  return std::holds_alternative<model::SetWeightStep>(step) || std::holds_alternative<model::PauseStep>(step) ||
+         std::holds_alternative<model::SetCanaryScaleStep>(step) || std::holds_alternative<model::AnalysisStep>(step);
+}
+
+std::string refuse(std::string_view path, std::string_view what) {
+  return fmt::format("{}: Unsupported value: {} is not supported by this controller; remove it", path, what);
+}
+
+std::optional<std::string> unsupportedCanary(const World& world, const model::CanaryStrategy& canary) {
+  for (std::size_t i = 0; i < canary.steps.size(); ++i) {
+    const model::Step& step = canary.steps[i];
+    if (!carriedOut(step)) return refuse(fmt::format("spec.strategy.steps[{}]", i), "\"" + toString(step) + "\"");
+  }
+  if (canary.ping_pong) return refuse("spec.strategy.pingPong", "pingPong");
+  if (canary.anti_affinity) return refuse("spec.strategy.antiAffinity", "antiAffinity");
+  if (canary.canary_metadata) return refuse("spec.strategy.canaryMetadata", "canaryMetadata");
+  if (canary.stable_metadata) return refuse("spec.strategy.stableMetadata", "stableMetadata");
+  const bool plain = canary.steps.empty() && !canary.traffic_routing;
+  if (world.recreate && !plain) {
+    return "metadata.annotations[towpath.dev/strategy]: Invalid value: \"recreate\": needs a canary strategy without "
+           "steps "
+           "and without trafficRouting";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> unsupportedBlueGreen(const World& world, const model::BlueGreenStrategy& blue_green) {
+  if (blue_green.anti_affinity) return refuse("spec.strategy.antiAffinity", "antiAffinity");
+  if (blue_green.active_metadata) return refuse("spec.strategy.activeMetadata", "activeMetadata");
+  if (blue_green.preview_metadata) return refuse("spec.strategy.previewMetadata", "previewMetadata");
+  if (world.recreate) {
+    return "metadata.annotations[towpath.dev/strategy]: Invalid value: \"recreate\": needs a canary strategy without "
+           "steps";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> unsupported(const World& world) {
+  if (world.spec.workload_ref) return refuse("spec.workloadRef", "workloadRef");
+  if (const model::CanaryStrategy* canary = world.spec.canary()) return unsupportedCanary(world, *canary);
+  if (const model::BlueGreenStrategy* blue_green = world.spec.blueGreen())
+    return unsupportedBlueGreen(world, *blue_green);
+  return "spec.strategy.strategy: Required value: Rollout has missing field '.spec.strategy.canary or "
+         ".spec.strategy.blueGreen'";
+}
+
+}  // namespace towpath::rollout
