@@ -54,7 +54,8 @@ Result<std::string> readPem(const Value& section, const std::string& key, const 
   return readFile(path.starts_with('/') ? path : directory + path);
 }
 
-Result<void> readCredentials(const Value& cluster, const Value& user, const std::string& directory, Connection& connection) {
+Result<void> readCredentials(const Value& cluster, const Value& user, const std::string& directory,
+                             Connection& connection) {
   struct Part {
     const Value& section;
     const char* key;
@@ -73,7 +74,9 @@ Result<void> readCredentials(const Value& cluster, const Value& user, const std:
     if (!token) return std::unexpected(token.error());
     connection.bearer_token = token->substr(0, token->find_last_not_of(" \r\n\t") + 1);
   }
-  if (user["exec"].isObject()) return fail(ErrorKind::kUnsupported, "credential plugins are not supported: use a token or a certificate", "users[].user.exec");
+  if (user["exec"].isObject())
+    return fail(ErrorKind::kUnsupported, "credential plugins are not supported: use a token or a certificate",
+                "users[].user.exec");
   connection.tls.expected_name = cluster["tls-server-name"].asString();
   if (cluster["insecure-skip-tls-verify"].asBool()) connection.tls.verify = http::Verify::kNo;
   return {};
@@ -91,10 +94,12 @@ Result<Connection> connect(const ConnectionFlags& flags) {
 
   const std::string context_name = flags.context.empty() ? (*config)["current-context"].asString() : flags.context;
   const Value& context = findNamed(*config, "contexts", context_name, "context");
-  if (!context.isObject()) return fail(ErrorKind::kNotFound, fmt::format("{} has no context \"{}\"", *path, context_name));
+  if (!context.isObject())
+    return fail(ErrorKind::kNotFound, fmt::format("{} has no context \"{}\"", *path, context_name));
   const Value& cluster = findNamed(*config, "clusters", context["cluster"].asStringView(), "cluster");
   const Value& user = findNamed(*config, "users", context["user"].asStringView(), "user");
-  if (!cluster.isObject()) return fail(ErrorKind::kNotFound, fmt::format("{} has no cluster \"{}\"", *path, context["cluster"].asString()));
+  if (!cluster.isObject())
+    return fail(ErrorKind::kNotFound, fmt::format("{} has no cluster \"{}\"", *path, context["cluster"].asString()));
 
   Connection connection;
   connection.cluster_name = context["cluster"].asString();
@@ -102,7 +107,8 @@ Result<Connection> connect(const ConnectionFlags& flags) {
   while (connection.server.ends_with('/')) connection.server.pop_back();
   connection.ns = !flags.ns.empty() ? flags.ns : context["namespace"].asString("default");
   const std::string directory = path->substr(0, path->rfind('/') + 1);
-  if (auto read = readCredentials(cluster, user, directory, connection); !read) return std::unexpected(withContext(read.error(), *path));
+  if (auto read = readCredentials(cluster, user, directory, connection); !read)
+    return std::unexpected(withContext(read.error(), *path));
   if (!flags.token.empty()) connection.bearer_token = flags.token;
   return connection;
 }
@@ -118,13 +124,15 @@ Result<Value> toKubeconfig(const Connection& connection) {
   }
   if (!connection.bearer_token.empty()) user.set("token", connection.bearer_token);
   const std::string name = connection.cluster_name.empty() ? "towpath" : connection.cluster_name;
-  return Value(Object{
-      {"apiVersion", "v1"},
-      {"kind", "Config"},
-      {"clusters", Array{Object{{"name", name}, {"cluster", std::move(cluster)}}}},
-      {"users", Array{Object{{"name", "admin"}, {"user", std::move(user)}}}},
-      {"contexts", Array{Object{{"name", name}, {"context", Object{{"cluster", name}, {"user", "admin"}, {"namespace", connection.ns}}}}}},
-      {"current-context", name}});
+  return Value(
+      Object{{"apiVersion", "v1"},
+             {"kind", "Config"},
+             {"clusters", Array{Object{{"name", name}, {"cluster", std::move(cluster)}}}},
+             {"users", Array{Object{{"name", "admin"}, {"user", std::move(user)}}}},
+             {"contexts",
+              Array{Object{{"name", name},
+                           {"context", Object{{"cluster", name}, {"user", "admin"}, {"namespace", connection.ns}}}}}},
+             {"current-context", name}});
 }
 
 }  // namespace towpath::cli

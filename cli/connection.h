@@ -1,6 +1,6 @@
 #pragma once
-// Where the API is and how to prove who we are: read from a kubeconfig, as kubectl reads it, so that each of our commands works
-// against a coordinator and against a Kubernetes cluster alike.
+// Where the API is and how to prove who we are: read from a kubeconfig, as kubectl reads it, so that each of our
+// commands works against a coordinator and against a Kubernetes cluster alike.
 
 #include <string>
 
@@ -19,8 +19,9 @@ struct Connection {
 };
 
 struct ConnectionFlags {
-  std::string kubeconfig;  // empty: $TOWPATH_KUBECONFIG, $KUBECONFIG, ~/.kube/config, then the coordinator's own admin file
-  std::string context;     // empty: the file's current-context
+  std::string
+      kubeconfig;  // empty: $TOWPATH_KUBECONFIG, $KUBECONFIG, ~/.kube/config, then the coordinator's own admin file
+  std::string context;  // empty: the file's current-context
   std::string ns;
   std::string server;
   std::string token;

@@ -1,0 +1,119 @@
+#pragma once
+// What the commands share. A command is a coroutine that gives the exit code; what goes wrong is thrown as Failure and
+// printed in one place (main.cc) as "Error: …".
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/api.h"
+#include "cli/rollout_view.h"
+#include "loop/task.h"
+
+namespace towpath::cli {
+
+struct Failure {
+  Error error;
+  int exit_code = 1;
+};
+
+template <class T>
+T orFail(Result<T> result) {
+  if (!result) throw Failure{result.error()};
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+struct Context {
+  Api& api;
+  Colour colour = Colour::kNone;
+};
+
+using Exit = loop::Task<int>;
+
+void print(std::string_view text);  // to stdout, flushed: watchers pipe it
+
+// ---- commands, one file each in commands/ ----
+
+struct ApplyOptions {
+  std::vector<std::string> files;  // "-" is stdin, a directory its *.yaml, *.yml and *.json
+  bool dry_run = false;            // asks the server to check and to change nothing
+};
+Exit apply(Context context, ApplyOptions options);
+
+struct DeleteOptions {
+  std::vector<std::string> files;
+  std::string resource;
+  std::vector<std::string> names;
+  bool ignore_not_found = false;
+};
+Exit remove(Context context, DeleteOptions options);
+
+struct GetOptions {
+  std::string resource;
+  std::vector<std::string> names;
+  std::string output;  // "", "wide", "yaml", "json", "name"
+  std::string selector;
+  bool all_namespaces = false;
+  bool watch = false;
+  int timeout_seconds = 0;  // of the watch; 0: none
+};
+Exit get(Context context, GetOptions options);
+
+struct ListOptions {
+  bool all_namespaces = false;
+  bool watch = false;
+  std::string name;
+};
+Exit listRollouts(Context context, ListOptions options);
+
+struct SetImageOptions {
+  std::string rollout;
+  std::vector<std::string> images;  // "container=image", "*=image"
+};
+Exit setImage(Context context, SetImageOptions options);
+
+enum class Promotion { kStep, kFull };
+Exit promote(Context context, std::string rollout, Promotion promotion);
+Exit abortRollouts(Context context, std::vector<std::string> rollouts);
+Exit retryRollouts(Context context, std::vector<std::string> rollouts);
+Exit pauseRollouts(Context context, std::vector<std::string> rollouts);
+Exit resumeRollouts(Context context, std::vector<std::string> rollouts);
+Exit restart(Context context, std::string rollout, std::string in);
+Exit undo(Context context, std::string rollout, std::int64_t to_revision);
+
+struct StatusOptions {
+  std::string rollout;
+  bool watch = true;
+  Duration timeout{0};
+};
+Exit status(Context context, StatusOptions options);
+
+struct LogsOptions {
+  std::string pod;  // "pod", or "rollout/name": its first pod that runs
+  std::string container;
+  bool follow = false;
+  bool previous = false;
+  std::int64_t tail = -1;
+};
+Exit logs(Context context, LogsOptions options);
+
+Exit nodes(Context context);
+Exit events(Context context, std::string rollout, bool watch);
+
+struct TokenOptions {
+  std::string ttl = "1h";
+  int uses = 1;
+};
+Exit createToken(Context context, TokenOptions options);
+Exit listTokens(Context context);
+Exit revokeToken(Context context, std::string id);
+Exit printKubeconfig(Context context);
+Exit printVersion(Context context);
+
+// The rollout, or kNotFound in kubectl's words.
+loop::Task<Value> readRollout(Context context, std::string name);
+// Every YAML document of the files, in order.
+std::vector<Value> readManifests(const std::vector<std::string>& files);
+
+}  // namespace towpath::cli
