@@ -189,8 +189,9 @@ std::vector<const AnalysisRunView*> oldRunsNewestFirst(const Pass& pass) {
   for (const AnalysisRunView& run : pass.world.analysis_runs) {
     if (!isCurrent(pass, run) && !run.deleting) runs.push_back(&run);
   }
-  std::ranges::stable_sort(
-      runs, [](const AnalysisRunView* a, const AnalysisRunView* b) { return a->creation_time > b->creation_time; });
+  std::ranges::sort(runs, [](const AnalysisRunView* a, const AnalysisRunView* b) {
+    return std::tie(a->creation_time, a->name) > std::tie(b->creation_time, b->name);
+  });
   return runs;
 }
 
