@@ -72,7 +72,7 @@ void WorkQueue::makeReady(const ObjectKey& key) {
   std::deque<ObjectKey>& keys = ready_[key.ns];
   if (keys.empty()) turns_.push_back(key.ns);
   keys.push_back(key);
-  changed_.notifyOne();
+  changed_.notifyAll();
 }
 
 std::optional<ObjectKey> WorkQueue::take() {
@@ -89,7 +89,7 @@ std::optional<ObjectKey> WorkQueue::take() {
   queued_.erase(key);
   working_.insert(key);
   // A wake-up whose waiter was cancelled before it ran is passed on.
-  if (!turns_.empty()) changed_.notifyOne();
+  if (!turns_.empty()) changed_.notifyAll();
   return key;
 }
 

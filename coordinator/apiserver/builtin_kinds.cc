@@ -11,10 +11,10 @@ constexpr std::string_view kCore = R"(
 LocalRef name:s
 KeyRef key!:s name:s optional:b
 FieldRef apiVersion:s fieldPath!:s
-EnvVar name!:s value:s valueFrom:EnvSource
 EnvSource configMapKeyRef:KeyRef secretKeyRef:KeyRef fieldRef:FieldRef resourceFieldRef:obj fileKeyRef:obj
-EnvFrom prefix:s configMapRef:EnvFromRef secretRef:EnvFromRef
+EnvVar name!:s value:s valueFrom:EnvSource
 EnvFromRef name:s optional:b
+EnvFrom prefix:s configMapRef:EnvFromRef secretRef:EnvFromRef
 ContainerPort containerPort!:i hostIP:s hostPort:i name:s protocol:s(TCP|UDP|SCTP)
 Resources limits:{q} requests:{q} claims:[obj]@name
 HttpHeader name!:s value!:s

@@ -29,12 +29,13 @@ Answer<void> establish(const KindTable& kinds, WallTime now, Value& definition) 
     return std::unexpected(invalidObject(
         *kind, name, {{.message = "Invalid value: " + checked.error().message, .field = checked.error().field}}));
   }
-  auto& names = definition["spec"]["names"];
+  Value names = std::as_const(definition)["spec"]["names"];
   if (names["singular"].asStringView().empty()) names["singular"] = lowered(names["kind"].asString());
   if (names["listKind"].asStringView().empty()) names["listKind"] = names["kind"].asString() + "List";
+  definition["spec"]["names"] = names;
   if (definition["spec"]["conversion"].isNull()) definition["spec"]["conversion"] = Object{{"strategy", "None"}};
   auto& status = definition["status"];
-  status["acceptedNames"] = Value(names);
+  status["acceptedNames"] = std::move(names);
   const auto since =
       std::as_const(status)["conditions"][std::size_t{0}]["lastTransitionTime"].asString(formatRfc3339(now));
   status["conditions"] =

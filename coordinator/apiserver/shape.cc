@@ -42,6 +42,7 @@ void eachLine(std::string_view text, Use use) {
 
 void ShapeTable::read(std::string_view text) {
   eachLine(text, [this](std::string_view line) {
+    if (line.empty()) return;
     const std::string name(cut(line, ' '));
     shapes_[name] = shapeSchema(line);
   });
