@@ -160,7 +160,7 @@ struct RouteWeight {
 struct RouteReport {
   std::string ns;
   std::string name;
-  std::int64_t generation = 0;
+  std::int64_t generation = 0;  // -1: this node does not serve the route (any more)
   std::vector<RouteWeight> weights;
   std::string error;
   bool operator==(const RouteReport&) const = default;
