@@ -107,7 +107,7 @@ TEST_CASE("what the history forgets leaves the disk, and a restart knows how far
   CHECK(store->watch("pods", last - 10, ignore).has_value());
 }
 
-TEST_CASE("changes are forgotten by age and by bytes as well") {
+TEST_CASE("changes are forgotten by bytes as well") {
   TemporaryDirectory directory;
   loop::UvLoop loop;
   auto store = openIn(loop, directory, {.bytes = 50000}).value();
