@@ -155,9 +155,8 @@ loop::Task<Result<void>> SqliteStore::submitPrivate(std::string name, std::optio
 }
 
 loop::Task<Result<void>> SqliteStore::putPrivate(std::string name, std::string bytes) {
-  Result<std::string> sealed = sealer_->seal(name, bytes);
-  if (!sealed) return ready(Result<void>(std::unexpected(sealed.error())));
-  return submitPrivate(std::move(name), std::move(*sealed));
+  std::string sealed = sealer_->seal(name, bytes);
+  return submitPrivate(std::move(name), std::move(sealed));
 }
 
 loop::Task<Result<void>> SqliteStore::erasePrivate(std::string name) {
@@ -167,7 +166,7 @@ loop::Task<Result<void>> SqliteStore::erasePrivate(std::string name) {
 Result<std::optional<std::string>> SqliteStore::getPrivate(std::string_view name) const {
   const std::string* sealed = strong_->table().findPrivate(name);
   if (!sealed) return std::nullopt;
-  Result<std::string> opened = sealer_->open(name, *sealed);
+  Result<std::string> opened = sealer_->unseal(name, *sealed);
   if (!opened) return std::unexpected(opened.error());
   return std::move(*opened);
 }
