@@ -17,7 +17,7 @@
 
 namespace towpath::proxy {
 
-enum class Change { kNone, kRuntime, kReload, kStart };
+enum class Change { kNone, kRuntime, kReload };
 const char* toString(Change change);
 
 struct Applied {
@@ -76,7 +76,7 @@ class Proxy {
   // kInvalid: the proxy refused the configuration (message names why); the former state goes on unchanged.
   virtual loop::Task<Result<Applied>> apply(ProxyState state) = 0;
 
-  // The state that was applied last (also by a former agent), for telling whether an apply is needed.
+  // The state that was applied last by this object; nullptr before.
   virtual const ProxyState* applied() const = 0;
 
   virtual loop::Task<Result<Observed>> observe() = 0;

@@ -134,6 +134,8 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 std::string makeRuleId(const RouteRef& ref);
+// The object that an id was made of; the name of a very long one is cut. nullopt for what is no id.
+std::optional<RouteRef> parseRuleId(std::string_view id);
 
 enum class TextMatch { kExact, kPrefix, kRegex };
 struct PathMatch {
