@@ -19,6 +19,7 @@ struct Node;
 // Bounds of one expression; past them it is an error.
 inline constexpr std::size_t kMaxLength = 16384;  // bytes
 inline constexpr int kMaxDepth = 64;              // nesting
+inline constexpr int kMaxHeight = 400;            // of the tree: "a + a + a …" grows it without nesting
 inline constexpr int kMaxNodes = 10000;           // as the peer's library
 inline constexpr int kMaxSteps = 1000000;         // of one evaluation
 
