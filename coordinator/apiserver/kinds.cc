@@ -6,6 +6,8 @@
 
 #include "apiserver/builtin_kinds.h"
 #include "base/assert.h"
+#include "crds/crds.h"
+#include "json/yaml.h"
 
 namespace towpath::apiserver {
 namespace {
@@ -113,6 +115,11 @@ KindTable::KindTable() {
   for (auto& kind : builtInKinds()) {
     built_in_.insert(kind.storageName());
     add(std::move(kind));
+  }
+  for (const auto& file : crds::files()) {
+    const auto definition = json::parseYamlDocument(file.text);
+    TOWPATH_ASSERT(definition, "our own CustomResourceDefinitions are YAML");
+    addBuiltIn(*definition);
   }
 }
 

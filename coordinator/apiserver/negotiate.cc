@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "apiserver/protobuf_body.h"
 #include "json/parse.h"
 #include "json/yaml.h"
 
@@ -99,6 +100,7 @@ std::string mediaType(std::string_view content_type) {
 
 Answer<Value> readBody(std::string_view content_type, std::string_view body, std::vector<std::string>* duplicates) {
   const auto type = mediaType(content_type);
+  if (type == "application/vnd.kubernetes.protobuf") return readProtobuf(body);
   const bool yaml = type == "application/yaml" || type.ends_with("+yaml");
   if (!yaml && !type.empty() && type != "application/json" && !type.ends_with("+json")) {
     return refuse(Reason::kUnsupportedMedia,

@@ -31,8 +31,8 @@ Answer<Negotiated> negotiate(std::string_view accept);
 // The media type without parameters, in lower case: "application/json".
 std::string mediaType(std::string_view content_type);
 
-// A request body as a tree; kUnsupportedMedia (415) for what is neither JSON nor YAML. `duplicates` gets the paths of
-// members given twice, if it is not null.
+// A request body as a tree, from JSON, YAML or the protobuf of protobuf_body.h; kUnsupportedMedia (415) for anything
+// else. `duplicates` gets the paths of members given twice, if it is not null.
 Answer<Value> readBody(std::string_view content_type, std::string_view body, std::vector<std::string>* duplicates);
 
 }  // namespace towpath::apiserver

@@ -13,9 +13,11 @@
 #include "base/base64.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "crds/crds.h"
 #include "json/parse.h"
 #include "json/patch.h"
 #include "json/serialize.h"
+#include "json/yaml.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -87,6 +89,13 @@ loop::Task<Result<void>> Registry::start() {
       log::error("custom resource definition is not served",
                  {{"name", definition->meta().name}, {"error", describe(applied.error())}});
     }
+  }
+  for (const auto& file : crds::files()) {
+    // For tools that look whether our kinds are installed. A definition that somebody applied over ours stays.
+    auto definition = json::parseYamlDocument(file.text);
+    if (!definition) co_return std::unexpected(definition.error());
+    auto made = co_await create(kinds_.find(cluster::kCustomResourceDefinitions), "", std::move(*definition));
+    if (!made && made.error().reason != Reason::kAlreadyExists) co_return std::unexpected(toError(made.error()));
   }
   for (const auto* ns : {"default", "kube-system"}) {
     if (auto ensured = co_await ensureNamespace(ns); !ensured) co_return std::unexpected(toError(ensured.error()));

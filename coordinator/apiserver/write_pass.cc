@@ -98,6 +98,14 @@ Answer<void> WritePass::checkIdentity(Value& object) const {
   else
     metadata.makeObject().erase("namespace");
   for (const auto* member : {"managedFields", "selfLink"}) metadata.makeObject().erase(member);
+  // Empty maps and nulls say nothing, and typed clients do not send them back.
+  for (const auto* member :
+       {"annotations", "labels", "creationTimestamp", "deletionTimestamp", "ownerReferences", "finalizers"}) {
+    const auto& value = std::as_const(metadata)[member];
+    const bool empty = value.isNull() || (value.isObject() && value.asObject().empty()) ||
+                       (value.isArray() && value.asArray().empty());
+    if (empty) metadata.makeObject().erase(member);
+  }
   return {};
 }
 
