@@ -1,0 +1,19 @@
+#pragma once
+// Labels and annotations that carry meaning (core-semantics 2.7). Their spelling is a contract with the field's tools.
+
+namespace towpath::api {
+
+inline constexpr const char* kHashLabel = "rollouts-pod-template-hash";
+inline constexpr const char* kRevision = "rollout.argoproj.io/revision";
+inline constexpr const char* kRevisionHistory = "rollout.argoproj.io/revision-history";
+inline constexpr const char* kDesiredReplicas = "rollout.argoproj.io/desired-replicas";
+inline constexpr const char* kScaleDownDeadline = "scale-down-deadline";
+inline constexpr const char* kManagedBy = "argo-rollouts.argoproj.io/managed-by-rollouts";
+inline constexpr const char* kInstanceId = "argo-rollouts.argoproj.io/controller-instance-id";
+inline constexpr const char* kRolloutType = "rollout-type";
+inline constexpr const char* kStepIndex = "step-index";
+inline constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+inline constexpr const char* kNotified = "notified.notifications.argoproj.io";
+inline constexpr const char* kStrategyAnnotation = "towpath.dev/strategy";  // "recreate"
+
+}  // namespace towpath::api

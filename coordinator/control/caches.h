@@ -1,0 +1,20 @@
+#pragma once
+// What the controllers read: one cache for each resource, shared by all controllers of the process. All of them outlive
+// the controllers.
+
+#include "cluster/cache.h"
+
+namespace towpath::control {
+
+struct Caches {
+  cluster::Cache* rollouts = nullptr;
+  cluster::Cache* replica_sets = nullptr;
+  cluster::Cache* services = nullptr;
+  cluster::Cache* analysis_runs = nullptr;
+  cluster::Cache* analysis_templates = nullptr;
+  cluster::Cache* cluster_analysis_templates = nullptr;
+  cluster::Cache* http_routes = nullptr;
+  cluster::Cache* pods = nullptr;  // for restarts
+};
+
+}  // namespace towpath::control

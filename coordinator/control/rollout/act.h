@@ -1,0 +1,52 @@
+#pragma once
+// Carrying out what the engine decided: each action in its order, each with its own rule of failure
+// (engine/rollout/decision.h), and its result fed back into the view.
+
+#include "base/error.h"
+#include "control/rollout/context.h"
+#include "loop/task.h"
+
+namespace towpath::control {
+
+// Ends early with an error when an action fails whose failure ends the pass.
+struct ActEnd {
+  bool decide_again = false;  // a result that the engine must know of came up before the last action
+};
+
+class Actor {
+ public:
+  explicit Actor(const RolloutContext& context) : context_(context) {}
+
+  loop::Task<Result<ActEnd>> carryOut(View& view, rollout::Decision decision);
+  // Asks the routers whether the data plane carries what was applied.
+  loop::Task<std::optional<bool>> verifyTraffic(View& view);
+
+ private:
+  loop::Task<Result<void>> carryOut(View& view, const rollout::Action& action);
+  loop::Task<Result<void>> act(View& view, const rollout::CreateReplicaSet& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SyncReplicaSet& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SetRolloutRevision& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SetReplicasDefault& action);
+  loop::Task<Result<void>> act(View& view, const rollout::ScaleReplicaSet& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SetScaleDownDeadline& action);
+  loop::Task<Result<void>> act(View& view, const rollout::ClearScaleDownDeadline& action);
+  loop::Task<Result<void>> act(View& view, const rollout::DeleteReplicaSet& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SwitchService& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SetTraffic& action);
+  loop::Task<Result<void>> act(View& view, const rollout::StartAnalysis& action);
+  loop::Task<Result<void>> act(View& view, const rollout::StopAnalysis& action);
+  loop::Task<Result<void>> act(View& view, const rollout::DeleteAnalysisRun& action);
+  loop::Task<Result<void>> act(View& view, const rollout::EvictPod& action);
+  loop::Task<Result<void>> act(View& view, const rollout::PatchStatus& action);
+  loop::Task<Result<void>> act(View& view, const rollout::EmitEvent& action);
+
+  loop::Task<Result<void>> patchReplicaSet(View& view, std::string name, Value patch);
+  loop::Task<Result<void>> patchRollout(View& view, Value patch, std::string subresource);
+  loop::Task<Result<cluster::ObjectRef>> createRun(View& view, Value run);
+  void takeReplicaSet(View& view, const cluster::ObjectRef& ref);
+  void event(const View& view, rollout::EventType type, const std::string& reason, const std::string& message);
+
+  const RolloutContext& context_;
+};
+
+}  // namespace towpath::control

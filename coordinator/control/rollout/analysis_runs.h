@@ -1,0 +1,29 @@
+#pragma once
+// AnalysisRun objects made from a Rollout's reference: templates collected and merged, arguments resolved
+// (core-semantics 8.1 to 8.3). Pure.
+
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "base/value.h"
+#include "engine/rollout/decision.h"
+#include "model/analysis.h"
+
+namespace towpath::control {
+
+// The object of a template; null if there is none.
+using FindTemplate = std::function<Value(const model::TemplateRef&)>;
+
+// kInvalid for templates that are missing, contradict each other or go in a circle; arguments that have no value.
+Result<Value> makeAnalysisRun(const Value& rollout, const model::AnalysisRef& reference,
+                              const rollout::StartAnalysis& action, const FindTemplate& find);
+
+// The merge alone with placeholders for what is known only later: what is wrong with the reference, as 1.7 words it.
+// nullopt: nothing.
+std::optional<std::string> checkAnalysis(const model::AnalysisRef& reference, const FindTemplate& find);
+
+// Would the other run measure the same? (metrics, dryRun, measurementRetention, args)
+bool sameRun(const Value& a, const Value& b);
+
+}  // namespace towpath::control

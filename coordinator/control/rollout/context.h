@@ -1,0 +1,46 @@
+#pragma once
+// What the parts of the rollout controller work with, and what one pass knows.
+
+#include <map>
+#include <string>
+
+#include "base/value.h"
+#include "cluster/events.h"
+#include "cluster/object_api.h"
+#include "control/caches.h"
+#include "control/rollout/facts.h"
+#include "engine/rollout/decision.h"
+#include "loop/loop.h"
+#include "traffic/registry.h"
+
+namespace towpath::control {
+
+// All of it outlives the controller.
+struct RolloutContext {
+  loop::Loop* loop = nullptr;
+  cluster::ObjectApi* api = nullptr;
+  cluster::EventRecorder* events = nullptr;
+  Caches caches;
+  TemplateFacts facts;
+  traffic::RouteReports route_reports = traffic::RouteReports::kNone;
+};
+
+// One Rollout as this pass sees it: the object, what belongs to it, and the engine's view of both. Actions that
+// succeeded change it at once, before the caches are asked again.
+struct View {
+  cluster::ObjectRef ref;
+  Value object;
+  std::map<std::string, Value> replica_sets;  // by name
+  rollout::World world;
+
+  cluster::ObjectKey key() const { return {ref->meta().ns, ref->meta().name}; }
+};
+
+inline constexpr const char* kFieldManager = "rollouts-controller";
+
+traffic::RouterContext routerContext(const RolloutContext& context);
+traffic::Target routerTarget(const View& view);
+// The configuration of the router that the Rollout names by this key ("nginx", "plugins/…").
+const Value& routerConfig(const Value& rollout, const std::string& key);
+
+}  // namespace towpath::control

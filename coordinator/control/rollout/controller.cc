@@ -1,0 +1,195 @@
+#include "control/rollout/controller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/keys.h"
+#include "base/log.h"
+#include "cluster/selector.h"
+#include "control/rollout/gather.h"
+#include "control/rollout/replica_sets.h"
+#include "engine/rollout/decide.h"
+
+namespace towpath::control {
+namespace {
+
+constexpr Duration kResync = 15min;      // looks again at a settled Rollout
+constexpr Duration kInvalidRetry = 10s;  // an invalid one: what it lacks may have come by ways that no watch shows
+
+}  // namespace
+
+RolloutController::RolloutController(RolloutContext context, int workers)
+    : context_(std::move(context)),
+      actor_(context_),
+      controller_(*context_.loop, {.name = "rollout", .workers = workers},
+                  [this](cluster::ObjectKey key) { return pass(std::move(key)); }),
+      scope_(*context_.loop, "rollout controller") {}
+
+void RolloutController::start() { scope_.spawn(begin()); }
+
+loop::Task<void> RolloutController::begin() {
+  const Caches& caches = context_.caches;
+  for (cluster::Cache* cache :
+       {caches.rollouts, caches.replica_sets, caches.services, caches.analysis_runs, caches.analysis_templates,
+        caches.cluster_analysis_templates, caches.http_routes, caches.pods}) {
+    if (cache) co_await cache->waitSynced();
+  }
+  listen();
+  controller_.start();
+}
+
+void RolloutController::listen() {
+  const Caches& caches = context_.caches;
+  listeners_.push_back(caches.rollouts->listen([this](const cluster::CacheChange& change) {
+    if (!change.before) {
+      context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
+                              "RolloutAddedToInformer",
+                              "Rollout resource added to informer: " + toString(change.key()));
+    }
+    controller_.queue().add(change.key());
+  }));
+  listeners_.push_back(
+      caches.replica_sets->listen([this](const cluster::CacheChange& change) { noteReplicaSet(change); }));
+  listeners_.push_back(
+      caches.analysis_runs->listen([this](const cluster::CacheChange& change) { enqueueOwner(change); }));
+  for (cluster::Cache* cache : {caches.services, caches.analysis_templates, caches.cluster_analysis_templates}) {
+    listeners_.push_back(
+        cache->listen([this, cache](const cluster::CacheChange& change) { enqueueUsers(cache->resource(), change); }));
+  }
+  if (caches.http_routes) {
+    listeners_.push_back(caches.http_routes->listen([this](const cluster::CacheChange& change) { noteRoute(change); }));
+  }
+}
+
+void RolloutController::enqueueOwner(const cluster::CacheChange& change) {
+  for (const cluster::ObjectRef& object : {change.before, change.after}) {
+    const cluster::OwnerRef* owner = object ? object->meta().controllerOwner() : nullptr;
+    if (owner && owner->kind == cluster::kRollouts.kind) controller_.queue().add({object->meta().ns, owner->name});
+  }
+}
+
+void RolloutController::enqueueUsers(const cluster::Resource& resource, const cluster::CacheChange& change) {
+  const auto users = users_.find(referenceId(resource, change.meta().ns, change.meta().name));
+  if (users == users_.end()) return;
+  for (const cluster::ObjectKey& key : users->second) controller_.queue().add(key);
+}
+
+void RolloutController::noteReplicaSet(const cluster::CacheChange& change) {
+  enqueueOwner(change);
+  const bool orphan = change.after && !change.after->meta().controllerOwner() && !change.after->meta().deleting &&
+                      change.after->meta().label(api::kHashLabel);
+  if (!orphan) {
+    orphans_.erase(change.key());
+  } else if (orphans_.insert(change.key()).second) {
+    for (const cluster::ObjectRef& rollout : context_.caches.rollouts->list(change.meta().ns)) {
+      controller_.queue().add({rollout->meta().ns, rollout->meta().name});
+    }
+  }
+}
+
+void RolloutController::noteRoute(const cluster::CacheChange& change) {
+  const auto users = users_.find(referenceId(cluster::kHttpRoutes, change.meta().ns, change.meta().name));
+  if (users == users_.end()) return;
+  const bool respecified =
+      !change.before || !change.after || change.before->meta().generation != change.after->meta().generation;
+  for (const cluster::ObjectKey& key : users->second) {
+    const cluster::ObjectRef rollout = context_.caches.rollouts->find(key.ns, key.name);
+    if (respecified && rollout) traffic_.erase(rollout->meta().uid);
+    controller_.queue().add(key);
+  }
+}
+
+void RolloutController::remember(const View& view) {
+  const cluster::ObjectKey key = view.key();
+  std::set<std::string> now = references(view);
+  std::set<std::string>& before = references_[key];
+  if (now == before) return;
+  for (const std::string& id : before) {
+    if (!now.contains(id)) users_[id].erase(key);
+  }
+  for (const std::string& id : now) users_[id].insert(key);
+  before = std::move(now);
+}
+
+loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey key) {
+  const cluster::ObjectRef ref = context_.caches.rollouts->find(key.ns, key.name);
+  if (!ref) {
+    for (const std::string& id : references_[key]) users_[id].erase(key);
+    references_.erase(key);
+    co_return cluster::PassEnd{};
+  }
+  if (ref->meta().deleting) {
+    traffic_.erase(ref->meta().uid);
+    co_return cluster::PassEnd{};
+  }
+  if (const Result<void> claimed = co_await claim(ref); !claimed) co_return std::unexpected(claimed.error());
+  View view = gather(context_, ref);
+  remember(view);
+  if (const auto known = traffic_.find(view.world.uid); known != traffic_.end()) view.world.traffic = known->second;
+  view.world.traffic.verified = co_await actor_.verifyTraffic(view);
+  co_return co_await turn(view);
+}
+
+loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
+  const std::int64_t generation = view.world.generation;
+  for (int i = 0; i < rollout::kMaxDecisionsPerTurn; ++i) {
+    const WallTime now = context_.loop->wallNow();
+    rollout::Decision decision = rollout::decide(view.world, now);
+    const std::optional<WallTime> look_again_at = decision.look_again_at;
+    const Result<ActEnd> end = co_await actor_.carryOut(view, std::move(decision));
+    if (view.world.traffic.applied) traffic_[view.world.uid] = view.world.traffic;
+    if (!end) co_return std::unexpected(end.error());
+    // Somebody changed the spec meanwhile: what was gathered for the old one is not for this.
+    if (view.world.generation != generation) co_return cluster::PassEnd{Duration::zero()};
+    if (end->decide_again) continue;
+    Duration again = view.world.invalid ? kInvalidRetry : kResync;
+    if (look_again_at) again = std::clamp(Duration(*look_again_at - now), Duration(1ms), again);
+    co_return cluster::PassEnd{again};
+  }
+  co_return cluster::PassEnd{Duration::zero()};
+}
+
+// Adopts ReplicaSets of ours that lost their owner and lets go of those that the selector doesn't match (2.4).
+loop::Task<Result<void>> RolloutController::claim(cluster::ObjectRef rollout) {
+  std::vector<cluster::ObjectRef> orphans;
+  for (const cluster::ObjectKey& key : orphans_) {
+    if (key.ns != rollout->meta().ns) continue;
+    if (cluster::ObjectRef set = context_.caches.replica_sets->find(key.ns, key.name))
+      orphans.push_back(std::move(set));
+  }
+  const std::vector<cluster::ObjectRef> owned = context_.caches.replica_sets->controlledBy(rollout->meta().uid);
+  if (orphans.empty() && owned.empty()) co_return {};
+  const Value object = rollout->parse();
+  const Result<cluster::LabelSelector> selector = cluster::LabelSelector::fromObject(object["spec"]["selector"]);
+  if (!selector || selector->empty()) co_return {};
+  for (const cluster::ObjectRef& set : orphans) {
+    if (!selector->matches(set->meta().labels)) continue;
+    const Value current = set->parse();
+    Value owners = current["metadata"]["ownerReferences"];
+    owners.makeArray().push_back(ownerReference(object));
+    if (auto done = co_await setOwner(set, std::move(owners)); !done) co_return done;
+  }
+  for (const cluster::ObjectRef& set : owned) {
+    if (selector->matches(set->meta().labels) || set->meta().deleting) continue;
+    const Value current = set->parse();
+    Value owners = current["metadata"]["ownerReferences"];
+    std::erase_if(owners.makeArray(),
+                  [&](const Value& owner) { return owner["uid"].asStringView() == rollout->meta().uid; });
+    if (auto done = co_await setOwner(set, std::move(owners)); !done) co_return done;
+  }
+  co_return {};
+}
+
+loop::Task<Result<void>> RolloutController::setOwner(cluster::ObjectRef replica_set, Value owners) {
+  Value patch;
+  patch["metadata"]["resourceVersion"] = replica_set->meta().resource_version;
+  patch["metadata"]["ownerReferences"] = std::move(owners);
+  const Result<cluster::ObjectRef> written =
+      co_await context_.api->patch(cluster::kReplicaSets, replica_set->meta().ns, replica_set->meta().name,
+                                   cluster::PatchType::kMerge, std::move(patch), {.field_manager = kFieldManager});
+  if (!written) co_return std::unexpected(written.error());
+  context_.caches.replica_sets->observe(*written);
+  co_return {};
+}
+
+}  // namespace towpath::control

@@ -1,0 +1,281 @@
+#include "control/rollout/gather.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "api/keys.h"
+#include "cluster/kinds.h"
+#include "control/objects/analysis.h"
+#include "control/objects/read.h"
+#include "control/objects/rollout.h"
+#include "control/rollout/analysis_runs.h"
+#include "control/rollout/replica_sets.h"
+#include "engine/rollout/decide.h"
+
+namespace towpath::control {
+namespace {
+
+using rollout::ServiceRole;
+
+struct ServiceUse {
+  ServiceRole role;
+  std::string name;
+  const char* path;
+};
+
+std::vector<ServiceUse> servicesOf(const model::RolloutSpec& spec) {
+  std::vector<ServiceUse> uses;
+  if (const model::BlueGreenStrategy* strategy = spec.blueGreen()) {
+    uses = {{ServiceRole::kActive, strategy->active_service, "spec.strategy.blueGreen.activeService"},
+            {ServiceRole::kPreview, strategy->preview_service, "spec.strategy.blueGreen.previewService"}};
+  }
+  if (const model::CanaryStrategy* strategy = spec.canary()) {
+    uses = {{ServiceRole::kStable, strategy->stable_service, "spec.strategy.canary.stableService"},
+            {ServiceRole::kCanary, strategy->canary_service, "spec.strategy.canary.canaryService"}};
+  }
+  std::erase_if(uses, [](const ServiceUse& use) { return use.name.empty(); });
+  return uses;
+}
+
+struct AnalysisUse {
+  const model::AnalysisRef* ref;
+  std::string path;
+};
+
+std::vector<AnalysisUse> analysesOf(const model::RolloutSpec& spec) {
+  std::vector<AnalysisUse> uses;
+  if (const model::BlueGreenStrategy* strategy = spec.blueGreen()) {
+    if (strategy->pre_promotion_analysis) {
+      uses.push_back({&*strategy->pre_promotion_analysis, "spec.strategy.blueGreen.prePromotionAnalysis.templates"});
+    }
+    if (strategy->post_promotion_analysis) {
+      uses.push_back({&*strategy->post_promotion_analysis, "spec.strategy.blueGreen.postPromotionAnalysis.templates"});
+    }
+  }
+  if (const model::CanaryStrategy* strategy = spec.canary()) {
+    for (std::size_t i = 0; i < strategy->steps.size(); ++i) {
+      const auto* step = std::get_if<model::AnalysisStep>(&strategy->steps[i]);
+      if (step) uses.push_back({&step->analysis, fmt::format("spec.strategy.canary.steps[{}].analysis.templates", i)});
+    }
+    if (strategy->analysis) uses.push_back({&strategy->analysis->analysis, "spec.strategy.canary.analysis.templates"});
+  }
+  return uses;
+}
+
+std::string invalidValue(std::string_view path, std::string_view value, std::string_view detail) {
+  return fmt::format("{}: Invalid value: \"{}\": {}", path, value, detail);
+}
+
+// A service with a selector that the new pods would not match, or that another Rollout owns.
+std::optional<std::string> wrongService(const View& view, const Value& service, const ServiceUse& use) {
+  const Value& labels = view.object["spec"]["template"]["metadata"]["labels"];
+  for (const auto& [key, value] : service["spec"]["selector"].asObject()) {
+    if (key == api::kHashLabel || labels[key] == value) continue;
+    return invalidValue(use.path, use.name,
+                        fmt::format("Service \"{}\" has unmatch label \"{}\" in rollout", use.name, key));
+  }
+  const std::string_view owner = cluster::annotationOf(service, api::kManagedBy);
+  if (!owner.empty() && owner != view.world.name) {
+    return invalidValue(use.path, use.name, fmt::format("Service \"{}\" is managed by another Rollout", use.name));
+  }
+  return std::nullopt;
+}
+
+void noteInvalid(View& view, std::optional<std::string> error) {
+  if (!view.world.invalid) view.world.invalid = std::move(error);
+}
+
+void gatherServices(const RolloutContext& context, View& view) {
+  for (const ServiceUse& use : servicesOf(view.world.spec)) {
+    const cluster::ObjectRef found = context.caches.services->find(view.world.namespace_name, use.name);
+    if (!found) {
+      noteInvalid(view, invalidValue(use.path, use.name, fmt::format("service \"{}\" not found", use.name)));
+      continue;
+    }
+    const Value service = found->parse();
+    view.world.services.push_back({use.role, objects::readService(service)});
+    noteInvalid(view, wrongService(view, service, use));
+  }
+}
+
+FindTemplate templateFinder(const RolloutContext& context, const std::string& ns) {
+  return [&context, ns](const model::TemplateRef& ref) {
+    const cluster::ObjectRef found = ref.cluster_scope ? context.caches.cluster_analysis_templates->find("", ref.name)
+                                                       : context.caches.analysis_templates->find(ns, ref.name);
+    return found ? found->parse() : Value();
+  };
+}
+
+void checkReferences(const RolloutContext& context, View& view) {
+  const FindTemplate find = templateFinder(context, view.world.namespace_name);
+  for (const AnalysisUse& use : analysesOf(view.world.spec)) {
+    const std::optional<std::string> wrong = checkAnalysis(*use.ref, find);
+    if (!wrong) continue;
+    std::string names;
+    for (const model::TemplateRef& ref : use.ref->templates) names += (names.empty() ? "" : " ") + ref.name;
+    noteInvalid(view, invalidValue(use.path, "templateNames: [" + names + "]", *wrong));
+  }
+  const model::CanaryStrategy* canary = view.world.spec.canary();
+  if (!canary || !canary->traffic_routing) return;
+  for (const std::string& key : canary->traffic_routing->routers) {
+    const auto router = traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context));
+    if (!router) noteInvalid(view, invalidValue("spec.strategy.trafficRouting", key, describe(router.error())));
+  }
+}
+
+void gatherReplicaSets(const RolloutContext& context, View& view) {
+  std::vector<const Value*> objects;
+  for (const cluster::ObjectRef& ref : context.caches.replica_sets->controlledBy(view.world.uid)) {
+    if (!ref->meta().label(api::kHashLabel)) continue;
+    const auto place = view.replica_sets.insert_or_assign(ref->meta().name, ref->parse()).first;
+    view.world.replica_sets.push_back(objects::readReplicaSet(place->second));
+    objects.push_back(&place->second);
+  }
+  const Value* fresh = findNewReplicaSet(view.object, view.world.computed_hash, objects, context.facts);
+  view.world.new_rs.reset();
+  if (!fresh) return;
+  view.world.new_rs = std::string(cluster::nameOf(*fresh));
+  view.world.new_rs_in_sync = inSync(view.object, *fresh);
+}
+
+void gatherRuns(const RolloutContext& context, View& view) {
+  for (const cluster::ObjectRef& ref : context.caches.analysis_runs->controlledBy(view.world.uid)) {
+    view.world.analysis_runs.push_back(readRunView(ref->parse()));
+  }
+}
+
+bool podAvailable(const Value& pod, std::int32_t min_ready_seconds, WallTime now) {
+  for (const Value& condition : pod["status"]["conditions"].asArray()) {
+    if (condition["type"].asStringView() != "Ready" || condition["status"].asStringView() != "True") continue;
+    const std::optional<WallTime> since = objects::optionalTime(condition["lastTransitionTime"]);
+    return min_ready_seconds == 0 || (since && *since + std::chrono::seconds(min_ready_seconds) <= now);
+  }
+  return false;
+}
+
+void gatherPods(const RolloutContext& context, View& view) {
+  const WallTime now = context.loop->wallNow();
+  if (!context.caches.pods || !rollout::restartPending(view.world, now)) return;
+  for (const model::ReplicaSet& set : view.world.replica_sets) {
+    for (const cluster::ObjectRef& ref : context.caches.pods->controlledBy(set.uid)) {
+      const Value pod = ref->parse();
+      view.world.pods.push_back({ref->meta().name,
+                                 objects::optionalTime(pod["metadata"]["creationTimestamp"]).value_or(WallTime{}),
+                                 podAvailable(pod, view.world.spec.min_ready_seconds, now), ref->meta().deleting});
+    }
+  }
+}
+
+}  // namespace
+
+traffic::RouterContext routerContext(const RolloutContext& context) {
+  cluster::Cache* routes = context.caches.http_routes;
+  traffic::RouterContext router{.api = context.api, .http_routes = routes, .reports = context.route_reports};
+  if (routes) router.observe_route = [routes](const cluster::ObjectRef& route) { routes->observe(route); };
+  return router;
+}
+
+traffic::Target routerTarget(const View& view) {
+  const model::CanaryStrategy& canary = *view.world.spec.canary();
+  return {.ns = view.world.namespace_name,
+          .rollout = view.world.name,
+          .canary_service = canary.canary_service,
+          .stable_service = canary.stable_service,
+          .managed_routes = canary.traffic_routing->managed_routes,
+          .max_weight = canary.maxWeight()};
+}
+
+const Value& routerConfig(const Value& rollout, const std::string& key) {
+  const Value& routing = rollout.at({"spec", "strategy", "canary", "trafficRouting"});
+  if (key.starts_with("plugins/")) return routing["plugins"][key.substr(8)];
+  return routing[key];
+}
+
+std::string referenceId(const cluster::Resource& resource, std::string_view ns, std::string_view name) {
+  return fmt::format("{}/{}/{}", resource.storageName(), ns, name);
+}
+
+std::set<std::string> references(const View& view) {
+  const std::string& ns = view.world.namespace_name;
+  std::set<std::string> ids;
+  for (const ServiceUse& use : servicesOf(view.world.spec)) ids.insert(referenceId(cluster::kServices, ns, use.name));
+  for (const AnalysisUse& use : analysesOf(view.world.spec)) {
+    for (const model::TemplateRef& ref : use.ref->templates) {
+      ids.insert(ref.cluster_scope ? referenceId(cluster::kClusterAnalysisTemplates, "", ref.name)
+                                   : referenceId(cluster::kAnalysisTemplates, ns, ref.name));
+    }
+  }
+  const model::CanaryStrategy* canary = view.world.spec.canary();
+  if (!canary || !canary->traffic_routing) return ids;
+  for (const std::string& key : canary->traffic_routing->routers) {
+    const Value& config = routerConfig(view.object, key);
+    const std::string route_ns = config["namespace"].asString(ns);
+    if (config["httpRoute"].isString()) {
+      ids.insert(referenceId(cluster::kHttpRoutes, route_ns, config["httpRoute"].asStringView()));
+    }
+    for (const Value& route : config["httpRoutes"].asArray()) {
+      ids.insert(referenceId(cluster::kHttpRoutes, route_ns, route["name"].asStringView()));
+    }
+  }
+  return ids;
+}
+
+rollout::AnalysisRunView readRunView(const Value& run) {
+  rollout::AnalysisRunView view;
+  view.name = std::string(cluster::nameOf(run));
+  view.type = rollout::parseAnalysisType(cluster::labelOf(run, api::kRolloutType));
+  const Value& index = run["metadata"]["labels"][api::kStepIndex];
+  if (index.isString()) view.step_index = objects::intOrText(index);
+  view.hash = std::string(cluster::labelOf(run, api::kHashLabel));
+  const Value& revision = run["metadata"]["annotations"][api::kRevision];
+  if (revision.isString()) view.revision = objects::intOrText(revision);
+  view.phase = model::parseAnalysisPhase(run["status"]["phase"].asStringView());
+  view.message = run["status"]["message"].asString();
+  view.creation_time = objects::optionalTime(run["metadata"]["creationTimestamp"]).value_or(WallTime{});
+  view.terminate = run["spec"]["terminate"].asBool();
+  view.deleting = !run["metadata"]["deletionTimestamp"].isNull();
+  return view;
+}
+
+void readRollout(const RolloutContext& context, View& view) {
+  rollout::World& world = view.world;
+  const Value& object = view.object;
+  const cluster::ObjectMeta& meta = view.ref->meta();
+  world.name = meta.name;
+  world.namespace_name = meta.ns;
+  world.uid = meta.uid;
+  world.generation = meta.generation;
+  const Value& revision = object["metadata"]["annotations"][api::kRevision];
+  world.revision.reset();
+  if (revision.isString()) world.revision = objects::intOrText(revision);
+  world.recreate = cluster::annotationOf(object, api::kStrategyAnnotation) == "recreate";
+  world.status = objects::readRolloutStatus(object);
+  world.invalid.reset();
+  if (Result<model::RolloutSpec> spec = objects::readRolloutSpec(object)) {
+    world.spec = std::move(*spec);
+  } else {
+    world.invalid = describe(spec.error());
+  }
+  noteInvalid(view, context.facts.validate(object));
+  world.computed_hash = context.facts.template_hash(object["spec"]["template"], world.status.collision_count);
+  const Value& strategy = object["spec"]["strategy"];
+  world.step_hash = strategy["canary"].isObject() ? context.facts.step_hash(strategy["canary"]["steps"]) : "";
+  world.selector_text = objects::selectorText(object);
+}
+
+View gather(const RolloutContext& context, cluster::ObjectRef ref) {
+  View view;
+  view.object = ref->parse();
+  view.ref = std::move(ref);
+  readRollout(context, view);
+  gatherServices(context, view);
+  checkReferences(context, view);
+  gatherReplicaSets(context, view);
+  gatherRuns(context, view);
+  gatherPods(context, view);
+  return view;
+}
+
+}  // namespace towpath::control
