@@ -1,0 +1,108 @@
+"""An unmodified kubectl against the coordinator, on a machine without Kubernetes."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+import yaml
+from fleet import wait_until
+from scenarios_test import deploy
+from shop import GATEWAY, image, rollout, routed_canary, services
+
+pytestmark = pytest.mark.usefixtures("kubectl_path")
+
+
+def test_apply_get_describe_edit_patch_delete(fleet):
+    objects = routed_canary("kube", [{"setWeight": 20}, {"pause": {}}])
+    text = yaml.safe_dump_all(objects)
+    assert "rollout.argoproj.io/kube created" in fleet.kubectl("apply", "-f", "-", stdin=text).stdout
+    assert "rollout.argoproj.io/kube unchanged" in fleet.kubectl("apply", "-f", "-", stdin=text).stdout
+    fleet.wait_healthy("kube")
+    table = fleet.kubectl("get", "rollout", "kube").stdout.splitlines()
+    assert table[0].split() == ["NAME", "DESIRED", "CURRENT", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    assert table[1].split()[:5] == ["kube", "3", "3", "3", "3"]
+    assert json.loads(fleet.kubectl("get", "ro", "kube", "-o", "json").stdout)["kind"] == "Rollout"
+    assert yaml.safe_load(fleet.kubectl("get", "ro", "kube", "-o", "yaml").stdout)["metadata"]["name"] == "kube"
+    wide = fleet.kubectl("get", "pods", "-l", "app=kube", "-o", "wide").stdout
+    assert wide.splitlines()[0].split()[:7] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE"]
+    assert wide.count("Running") == 3 and "node-" in wide
+    described = fleet.kubectl("describe", "rollout", "kube").stdout
+    assert "Name:         kube" in described and "RolloutCompleted" in described
+    assert "patched" in fleet.kubectl("patch", "rollout", "kube", "--type", "merge", "-p", '{"metadata":{"labels":{"team":"blue"}}}').stdout
+    assert "kube" in fleet.kubectl("get", "rollouts", "-l", "team=blue", "-o", "name").stdout
+    assert "kube" not in fleet.kubectl("get", "rollouts", "-l", "team notin (blue)", "-o", "name").stdout
+    # edit, with an editor that is a program
+    editor = fleet.directory / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/revisionHistoryLimit: .*/revisionHistoryLimit: 3/; s/replicas: 3/replicas: 2/' \"$1\"\n")
+    editor.chmod(0o755)
+    result = subprocess.run([os.environ["TOWPATH_KUBECTL"], "edit", "rollout", "kube"], capture_output=True, text=True, timeout=60,
+                            env={"KUBECONFIG": str(fleet.kubeconfig), "KUBE_EDITOR": str(editor), "HOME": str(fleet.directory), "PATH": "/usr/bin:/bin"})
+    assert "edited" in result.stdout, result.stderr
+    assert fleet.get("rollout", "kube")["spec"]["replicas"] == 2
+    assert "deleted" in fleet.kubectl("delete", "rollout", "kube", "--timeout", "60s").stdout
+    wait_until(lambda: not fleet.pods("kube"), 60, "the pods of a deleted rollout are collected")
+
+
+def test_scale_and_wait(fleet):
+    deploy(fleet, "scaled", [*services("scaled", "all"), rollout("scaled", {"canary": {}}, replicas=1)])
+    assert "scaled" in fleet.kubectl("scale", "rollout/scaled", "--replicas", "2").stdout
+    wait_until(lambda: fleet.rollout("scaled")["status"].get("availableReplicas") == 2, 60, "two instances")
+    assert "condition met" in fleet.kubectl("wait", "--for=condition=Healthy", "rollout/scaled", "--timeout", "60s").stdout
+    assert "condition met" in fleet.kubectl("wait", "--for=jsonpath={.status.phase}=Healthy", "rollout/scaled", "--timeout", "60s").stdout
+
+
+def test_watch_shows_changes_as_they_come(fleet):
+    process = subprocess.Popen([os.environ["TOWPATH_KUBECTL"], "get", "configmaps", "-w", "-o", "name"], stdout=subprocess.PIPE, text=True,
+                               env={"KUBECONFIG": str(fleet.kubeconfig), "HOME": str(fleet.directory), "PATH": "/usr/bin:/bin"})
+    try:
+        time.sleep(1)  # the watch is open once kubectl has listed; it has no other sign
+        fleet.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "watched"}, "data": {"a": "1"}})
+        lines = []
+        while "configmap/watched" not in lines:
+            line = process.stdout.readline()
+            assert line, "the watch ended"
+            lines.append(line.strip())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_logs_events_explain_and_api_resources(fleet):
+    deploy(fleet, "talk", [*services("talk", "all"), rollout("talk", {"canary": {}}, replicas=1)])
+    pod = fleet.pods("talk")[0]["metadata"]["name"]
+    assert fleet.kubectl("logs", pod).stdout.strip()
+    assert fleet.kubectl("logs", pod, "--tail", "1").stdout.count("\n") <= 1
+    assert fleet.towpath("logs", "rollout/talk").stdout == fleet.kubectl("logs", pod).stdout
+    events = fleet.kubectl("get", "events", "--field-selector", "involvedObject.name=talk").stdout
+    assert "RolloutCompleted" in events
+    resources = fleet.kubectl("api-resources").stdout
+    for kind in ("Rollout", "AnalysisTemplate", "AnalysisRun", "ReplicaSet", "Pod", "HTTPRoute", "Lease", "Job"):
+        assert kind in resources
+    assert "replicas" in fleet.kubectl("explain", "rollout.spec").stdout
+    assert fleet.kubectl("auth", "can-i", "get", "rollouts").stdout.strip() == "yes"
+
+
+def test_a_typing_error_is_named(fleet):
+    bad = rollout("typo", {"canary": {}})
+    bad["spec"]["replica"] = 3
+    result = fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(bad), check=False)
+    assert result.returncode == 1 and 'unknown field "spec.replica"' in result.stderr
+    assert fleet.kubectl("get", "rollout", "typo", check=False).returncode == 1
+
+
+def test_an_applied_definition_registers_a_kind(fleet):
+    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"},
+                  "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "shortNames": ["wd"]},
+                           "versions": [{"name": "v1", "served": True, "storage": True, "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+                                         "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer", "maximum": 9}}}}}}}]}}
+    fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(definition))
+    fleet.kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout", "30s")
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 4}}
+    wait_until(lambda: fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(widget)), 30, "the kind is served")
+    assert fleet.kubectl("get", "wd").stdout.splitlines()[1].split()[:2] == ["one", "4"]
+    widget["spec"]["size"] = 40
+    refused = fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(widget), check=False)
+    assert refused.returncode == 1 and "spec.size" in refused.stderr
+    fleet.kubectl("delete", "crd", "widgets.example.com")
