@@ -2,8 +2,8 @@
 
 namespace towpath::api {
 
-// One struct a paragraph (continued on indented lines): its fields in the order in which Go declares them. A name with "!" is
-// written even if it is empty; "*" is a pointer (written whenever it is given), "[]" a list, "{}" a map.
+// One struct a paragraph (continued on indented lines): its fields in the order in which Go declares them. A name with
+// "!" is written even if it is empty; "*" is a pointer (written whenever it is given), "[]" a list, "{}" a map.
 const char* const kGoFields = R"(
 AWSElasticBlockStoreVolumeSource volumeID!:string fsType:string partition:int readOnly:bool
 Affinity nodeAffinity:*NodeAffinity podAffinity:*PodAffinity podAntiAffinity:*PodAntiAffinity

@@ -1,6 +1,6 @@
 #pragma once
-// TOWPATH_ASSERT(condition, "why it holds"): for what cannot be otherwise. It ends the process in every build; the state is
-// in SQLite and systemd starts us again.
+// TOWPATH_ASSERT(condition, "why it holds"): for what cannot be otherwise. It ends the process in every build; the
+// state is in SQLite and systemd starts us again.
 
 namespace towpath {
 [[noreturn]] void assertionFailed(const char* expression, const char* why, const char* file, int line);

@@ -11,8 +11,8 @@ namespace towpath {
 // The whole file. kNotFound, kIo, or kTooLarge past `limit` bytes.
 Result<std::string> readFile(const std::string& path, std::size_t limit = std::size_t{64} << 20);
 
-// Writes a temporary file beside it, syncs, renames over it and syncs the directory: after a crash there is the old file or the
-// new one. A full disk or any other failure leaves the old one.
+// Writes a temporary file beside it, syncs, renames over it and syncs the directory: after a crash there is the old
+// file or the new one. A full disk or any other failure leaves the old one.
 Result<void> writeFileAtomically(const std::string& path, std::string_view bytes, int mode = 0600);
 
 // With its parents.

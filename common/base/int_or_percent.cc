@@ -20,7 +20,8 @@ Result<IntOrPercent> parsePercent(std::string_view text) {
   std::int32_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || number < 0) {
-    return fail(ErrorKind::kInvalid, fmt::format("\"{}\" is neither a whole number nor a percentage such as \"25%\"", text));
+    return fail(ErrorKind::kInvalid,
+                fmt::format("\"{}\" is neither a whole number nor a percentage such as \"25%\"", text));
   }
   return IntOrPercent::percent(number);
 }

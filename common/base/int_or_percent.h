@@ -1,6 +1,6 @@
 #pragma once
-// maxSurge, maxUnavailable and their like: an integer or "25%". The peer's default "25" (a string without the sign) means
-// 25 % as well (core-semantics 4.1).
+// maxSurge, maxUnavailable and their like: an integer or "25%". The peer's default "25" (a string without the sign)
+// means 25 % as well (core-semantics 4.1).
 
 #include <cstdint>
 #include <string>

@@ -41,10 +41,14 @@ void appendValue(std::string& line, std::string_view text) {
 // The number is syslog's priority, which journald takes from the start of a line.
 const char* prefix(Level level) {
   switch (level) {
-    case Level::kDebug: return "<7>level=debug msg=";
-    case Level::kInfo: return "<6>level=info msg=";
-    case Level::kWarning: return "<4>level=warn msg=";
-    case Level::kError: return "<3>level=error msg=";
+    case Level::kDebug:
+      return "<7>level=debug msg=";
+    case Level::kInfo:
+      return "<6>level=info msg=";
+    case Level::kWarning:
+      return "<4>level=warn msg=";
+    case Level::kError:
+      return "<3>level=error msg=";
   }
   return "";
 }
@@ -56,11 +60,16 @@ Level level() { return g_level; }
 void setOutput(int fd) { g_fd = fd; }
 
 bool parseLevel(std::string_view text, Level& level) {
-  if (text == "debug") level = Level::kDebug;
-  else if (text == "info") level = Level::kInfo;
-  else if (text == "warn") level = Level::kWarning;
-  else if (text == "error") level = Level::kError;
-  else return false;
+  if (text == "debug")
+    level = Level::kDebug;
+  else if (text == "info")
+    level = Level::kInfo;
+  else if (text == "warn")
+    level = Level::kWarning;
+  else if (text == "error")
+    level = Level::kError;
+  else
+    return false;
   return true;
 }
 
@@ -74,7 +83,8 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
     appendValue(line, field.value);
   }
   line.push_back('\n');
-  // One write call a record, so that records of several threads do not mix. A full pipe loses the record, never blocks state.
+  // One write call a record, so that records of several threads do not mix. A full pipe loses the record, never blocks
+  // state.
   [[maybe_unused]] const auto written = ::write(g_fd, line.data(), line.size());
 }
 

@@ -141,26 +141,39 @@ bool operator==(const Value& a, const Value& b) {
   }
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Value::Kind::kNull: return true;
-    case Value::Kind::kBool: return *a.ifBool() == *b.ifBool();
-    case Value::Kind::kString: return *a.ifString() == *b.ifString();
-    case Value::Kind::kArray: return *a.ifArray() == *b.ifArray();
-    case Value::Kind::kObject: return *a.ifObject() == *b.ifObject();
+    case Value::Kind::kNull:
+      return true;
+    case Value::Kind::kBool:
+      return *a.ifBool() == *b.ifBool();
+    case Value::Kind::kString:
+      return *a.ifString() == *b.ifString();
+    case Value::Kind::kArray:
+      return *a.ifArray() == *b.ifArray();
+    case Value::Kind::kObject:
+      return *a.ifObject() == *b.ifObject();
     case Value::Kind::kInt:
-    case Value::Kind::kDouble: break;  // compared above
+    case Value::Kind::kDouble:
+      break;  // compared above
   }
   return false;
 }
 
 const char* toString(Value::Kind kind) {
   switch (kind) {
-    case Value::Kind::kNull: return "null";
-    case Value::Kind::kBool: return "boolean";
-    case Value::Kind::kInt: return "integer";
-    case Value::Kind::kDouble: return "number";
-    case Value::Kind::kString: return "string";
-    case Value::Kind::kArray: return "array";
-    case Value::Kind::kObject: return "object";
+    case Value::Kind::kNull:
+      return "null";
+    case Value::Kind::kBool:
+      return "boolean";
+    case Value::Kind::kInt:
+      return "integer";
+    case Value::Kind::kDouble:
+      return "number";
+    case Value::Kind::kString:
+      return "string";
+    case Value::Kind::kArray:
+      return "array";
+    case Value::Kind::kObject:
+      return "object";
   }
   return "null";
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Value: a tree of plain data (null, bool, integer, double, string, array, object). What JSON and YAML are read into, what
-// objects of the API are kept as, and what the conditions of an analysis look at. It knows no text format: json/ does.
-// Objects keep the order in which members were added, so that what a user wrote comes back as it was written.
+// Value: a tree of plain data (null, bool, integer, double, string, array, object). What JSON and YAML are read into,
+// what objects of the API are kept as, and what the conditions of an analysis look at. It knows no text format: json/
+// does. Objects keep the order in which members were added, so that what a user wrote comes back as it was written.
 
 #include <cstdint>
 #include <initializer_list>

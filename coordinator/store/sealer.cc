@@ -11,14 +11,15 @@ Result<Sealer> Sealer::open(const std::filesystem::path& key_file, MissingKey mi
   Result<std::string> key = readFile(key_file.string(), 4096);
   if (key && key->size() == tls::kSealKeyBytes) return Sealer(std::move(*key));
   if (key) {
-    return fail(ErrorKind::kCorrupt, fmt::format("{} is not a key of {} bytes: restore it from a backup", key_file.string(),
-                                                 tls::kSealKeyBytes));
+    return fail(ErrorKind::kCorrupt, fmt::format("{} is not a key of {} bytes: restore it from a backup",
+                                                 key_file.string(), tls::kSealKeyBytes));
   }
   if (key.error().kind != ErrorKind::kNotFound) return std::unexpected(key.error());
   if (missing == MissingKey::kRefuse) {
-    return fail(ErrorKind::kCorrupt, fmt::format("{} is missing, and the database has records that only it opens: restore it "
-                                                 "from a backup",
-                                                 key_file.string()));
+    return fail(ErrorKind::kCorrupt,
+                fmt::format("{} is missing, and the database has records that only it opens: restore it "
+                            "from a backup",
+                            key_file.string()));
   }
   std::string fresh = tls::randomBytes(tls::kSealKeyBytes);
   if (auto written = writeFileAtomically(key_file.string(), fresh, 0600); !written) {

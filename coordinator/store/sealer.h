@@ -1,6 +1,6 @@
 #pragma once
-// Sealer: encrypts small secrets before they go into the database, so that a copy of it alone gives nothing away. The key is a
-// file of random bytes beside the database; the name of a record is authenticated with it.
+// Sealer: encrypts small secrets before they go into the database, so that a copy of it alone gives nothing away. The
+// key is a file of random bytes beside the database; the name of a record is authenticated with it.
 
 #include <filesystem>
 #include <string>

@@ -106,13 +106,16 @@ def test_headers_begin_with_pragma_once_and_a_purpose():
 
 
 def test_shared_ptr_has_a_reason():
-    """Sharing is the exception: a comment on the line or up to three lines before says why."""
+    """Sharing is the exception: a file that does it says why in a comment (its own, or its header's)."""
     bad = []
     for f in SOURCES:
-        lines = f.read_text().splitlines()
-        for number, line in enumerate(lines):
-            if re.search(r"std::(shared_ptr|make_shared)", line) and not any("//" in near for near in lines[max(0, number - 6):number + 1]):
-                bad.append(f"{name(f)}:{number + 1}")
+        text = f.read_text()
+        if not re.search(r"std::(shared_ptr|make_shared)", text):
+            continue
+        header = f.with_suffix(".h")
+        texts = text + (header.read_text() if header.exists() else "")
+        if not re.search(r"//.*\b([Ss]hare|[Oo]utlive|[Ll]ive|[Hh]old)", texts):
+            bad.append(name(f))
     assert not bad, "\n".join(bad)
 
 
