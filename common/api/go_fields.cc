@@ -182,8 +182,11 @@ void appendStruct(const Value& value, const GoStruct& structure, std::string& ou
   out += '{';
   const std::size_t begin = out.size();
   for (const GoField& field : structure.fields) {
-    const Value& member = fitting(value[field.name], *field.type);
-    if (!field.is_always_written && isEmpty(member, *field.type)) continue;
+    const Value* given = value.asObject().find(field.name);
+    const Value& member = given ? fitting(*given, *field.type) : Value::null();
+    // Raw JSON keeps even a null.
+    const bool is_raw = given && field.type->kind == GoKind::kAny;
+    if (!field.is_always_written && !is_raw && isEmpty(member, *field.type)) continue;
     if (out.size() > begin) out += ',';
     out += '"';
     out += field.name;

@@ -124,6 +124,13 @@ void roundTo(Quantity& quantity, int exponent) {
   if (lost) quantity.mantissa += 1;
 }
 
+// The peer caps sizes at 2^63 - 1. Here the exponent is between -9 and 0.
+void capAtInt64(Quantity& quantity) {
+  Int128 most = std::numeric_limits<std::int64_t>::max();
+  for (int exponent = quantity.exponent; exponent < 0; ++exponent) most *= 10;
+  if (quantity.mantissa > most) quantity = {std::numeric_limits<std::int64_t>::max(), 0, quantity.format, false};
+}
+
 Result<Quantity> parse(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -146,9 +153,7 @@ Result<Quantity> parse(std::string_view text) {
     quantity.exponent += suffix->exponent;
   }
   roundTo(quantity, std::min(quantity.exponent, 0) < kNano ? kNano : quantity.exponent);
-  if (quantity.format == Format::kBinarySi && quantity.exponent == 0) {
-    quantity.mantissa = std::min<Int128>(quantity.mantissa, std::numeric_limits<std::int64_t>::max());
-  }
+  if (quantity.format == Format::kBinarySi) capAtInt64(quantity);
   if (pieces.is_negative) quantity.mantissa = -quantity.mantissa;
   return quantity;
 }

@@ -12,7 +12,8 @@ namespace towpath {
 // In thousandths: 1 CPU = 1000, 1Mi = 1048576000. Rounds up below a thousandth, as the peer does when it needs an
 // integer.
 Result<std::int64_t> parseQuantityMilli(std::string_view text);
-// The canonical text that Go's Quantity.String gives ("0.001" → "1m", "1024Mi" → "1Gi"); an error if malformed.
+// The canonical text that Go's Quantity.String gives ("0.001" → "1m", "1024Mi" → "1Gi"); an error if malformed
+// or beyond 999E, for which Go has no suffix.
 Result<std::string> canonicalQuantity(std::string_view text);
 
 }  // namespace towpath

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "json/parse.h"
 #include "json/yaml.h"
 
@@ -58,4 +60,25 @@ TEST_CASE("what the typed struct does not know does not count") {
     "containers":[{"image":"b","name":"a","more":2,"args":null,"ports":[],"tty":"yes"}]}})");
   CHECK(api::canonicalTemplate(odd) == api::canonicalTemplate(simple));
   CHECK(api::canonicalTemplate(Value()) == R"({"metadata":{},"spec":{"containers":null}})");
+}
+
+TEST_CASE("templates and steps hash as Go hashes them") {
+  // One line a case: random objects with their hashes by k8s.io/api v0.34 and the peer's types.
+  std::ifstream templates(TEST_DATA "/template_hashes.jsonl");
+  std::ifstream steps(TEST_DATA "/step_hashes.jsonl");
+  std::size_t count = 0;
+  for (std::string line; std::getline(templates, line); ++count) {
+    const Value vector = json::parse(line).value();
+    const Value& collisions = vector["collisionCount"];
+    CAPTURE(line);
+    CHECK(api::podTemplateHash(vector["template"], collisions.isInt()
+                                                       ? std::optional(static_cast<std::int32_t>(collisions.asInt()))
+                                                       : std::nullopt) == vector["hash"].asString());
+  }
+  for (std::string line; std::getline(steps, line); ++count) {
+    const Value vector = json::parse(line).value();
+    CAPTURE(line);
+    CHECK(api::stepHash(vector["steps"]) == vector["hash"].asString());
+  }
+  CHECK(count == 230);
 }

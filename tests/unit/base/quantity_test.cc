@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 using namespace towpath;
 
 TEST_CASE("quantities print as the peer prints them") {
@@ -74,4 +76,16 @@ TEST_CASE("thousandths round away from zero") {
   CHECK(parseQuantityMilli("2G").value() == 2'000'000'000'000);
   CHECK_FALSE(parseQuantityMilli("16Ei").has_value());
   CHECK_FALSE(parseQuantityMilli("1e300").has_value());
+}
+
+TEST_CASE("random quantities print as Go prints them") {
+  std::ifstream lines(TEST_DATA "/quantities.txt");  // "text canonical"
+  std::string text;
+  std::string canonical;
+  int count = 0;
+  for (; lines >> text >> canonical; ++count) {
+    CAPTURE(text);
+    CHECK(canonicalQuantity(text).value_or("error") == canonical);
+  }
+  CHECK(count == 396);
 }
