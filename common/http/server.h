@@ -39,6 +39,7 @@ namespace towpath::http {
 using loop::Task;
 
 class Connection;
+struct Listener;
 
 // Who is on the other side.
 struct Peer {
@@ -82,7 +83,7 @@ class ResponseWriter {
   // A whole response; sets Content-Length. Finishes when the bytes are handed to the kernel, up to a bounded rest.
   Task<Result<void>> send(int status, Headers headers, std::string body);
 
-  // Begins a streamed response (chunked, unless Content-Length is among the headers). The head goes out with the first
+  // Begins a streamed response (chunked, unless the headers give a Content-Length). The head goes out with the first
   // chunk or on flush.
   void start(int status, Headers headers);
   // Sends a piece; waits while the client is slow (kTimeout if it takes nothing for the stall time, kCancelled if it
@@ -160,6 +161,7 @@ class Server {
   const ServerStats& stats() const;
 
  private:
+  friend struct Listener;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
