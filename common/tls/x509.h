@@ -1,6 +1,9 @@
 #pragma once
 // Inside of this folder: RAII of mbedTLS' X.509 types, and certificates read into plain data.
 
+// mbedTLS 3 hides fields that 2.28 has in the open; those that we read mean the same.
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
 #include <mbedtls/x509_csr.h>
