@@ -81,14 +81,14 @@ TEST_CASE("the tree view is the one that users of the plugin know") {
         "  Ready:         6\n"
         "  Available:     5\n"
         "\n"
-        "NAME                        KIND         STATUS     AGE    INFO\n"
-        "⟳ shop                      Rollout      ॥ Paused   9m\n"
+        "NAME                       KIND         STATUS     AGE  INFO\n"
+        "⟳ shop                     Rollout      ॥ Paused   9m\n"
         "├──# revision:2\n"
-        "│  ├──⧉ shop-bbb            ReplicaSet   ✔ Healthy  30s    canary\n"
-        "│  │  └──□ shop-bbb-x2x2x   Pod          ✔ Running  30s    ready:1/1,restarts:2\n"
-        "│  └──α shop-bbb-2          AnalysisRun  ◌ Running  20s    ✔ 2,⚠ 1\n"
+        "│  ├──⧉ shop-bbb           ReplicaSet   ✔ Healthy  30s  canary\n"
+        "│  │  └──□ shop-bbb-x2x2x  Pod          ✔ Running  30s  ready:1/1,restarts:2\n"
+        "│  └──α shop-bbb-2         AnalysisRun  ◌ Running  20s  ✔ 2,⚠ 1\n"
         "└──# revision:1\n"
-        "   └──⧉ shop-aaa            ReplicaSet   ✔ Healthy  9m     stable\n");
+        "   └──⧉ shop-aaa           ReplicaSet   ✔ Healthy  9m   stable\n");
 }
 
 TEST_CASE("colours do not move columns") {
