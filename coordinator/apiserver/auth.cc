@@ -1,15 +1,11 @@
 #include "apiserver/auth.h"
 
 #include <fmt/format.h>
-#include <mbedtls/md.h>
-#include <sys/random.h>
 
-#include <array>
-
-#include "base/assert.h"
 #include "json/parse.h"
 #include "json/serialize.h"
 #include "store/store.h"
+#include "tls/crypto.h"
 #include "tls/identity.h"
 
 namespace towpath::apiserver {
@@ -18,34 +14,6 @@ namespace {
 constexpr std::string_view kRecordPrefix = "api-token/";
 constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kIdBytes = 5;
-
-std::string hex(const unsigned char* bytes, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
-
-std::string randomHex(std::size_t count) {
-  std::array<unsigned char, kSecretBytes> bytes{};
-  TOWPATH_ASSERT(getrandom(bytes.data(), count, 0) == static_cast<ssize_t>(count), "the kernel's random pool is up");
-  return hex(bytes.data(), count);
-}
-
-std::string sha256(std::string_view text) {
-  std::array<unsigned char, 32> digest{};
-  mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), reinterpret_cast<const unsigned char*>(text.data()),
-             text.size(), digest.data());
-  return hex(digest.data(), digest.size());
-}
-
-// Takes the same time wherever they differ.
-bool sameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return difference == 0;
-}
 
 User makeUser(std::string name, Role role) {
   User user{.name = std::move(name), .groups = {"system:authenticated"}, .role = role};
@@ -79,9 +47,10 @@ std::optional<User> userOfCertificate(const tls::Identity& certificate) {
 }  // namespace
 
 loop::Task<Result<std::string>> Authenticator::createToken(std::string user, Role role) {
-  const auto id = randomHex(kIdBytes), secret = randomHex(kSecretBytes);
-  auto record = json::serialize(Object{
-      {"user", std::move(user)}, {"role", role == Role::kAdmin ? "admin" : "viewer"}, {"sha256", sha256(secret)}});
+  const auto id = tls::toHex(tls::randomBytes(kIdBytes)), secret = tls::toHex(tls::randomBytes(kSecretBytes));
+  auto record = json::serialize(Object{{"user", std::move(user)},
+                                       {"role", role == Role::kAdmin ? "admin" : "viewer"},
+                                       {"sha256", tls::sha256Hex(secret)}});
   auto stored = co_await store_.putPrivate(fmt::format("{}{}", kRecordPrefix, id), std::move(record));
   if (!stored) co_return std::unexpected(stored.error());
   co_return fmt::format("{}.{}", id, secret);
@@ -112,7 +81,7 @@ Answer<User> Authenticator::authenticate(std::string_view authorization, const t
     const auto secret = token.substr(std::min(dot + 1, token.size()));
     const auto record = store_.getPrivate(fmt::format("{}{}", kRecordPrefix, token.substr(0, dot)));
     const auto tree = record && *record ? json::parse(**record) : Result<Value>(Value());
-    if (tree && sameSecret((*tree)["sha256"].asStringView(), sha256(secret))) {
+    if (tree && tls::equalInConstantTime((*tree)["sha256"].asStringView(), tls::sha256Hex(secret))) {
       return makeUser((*tree)["user"].asString(),
                       (*tree)["role"].asStringView() == "admin" ? Role::kAdmin : Role::kViewer);
     }

@@ -213,6 +213,7 @@ loop::Task<Answer<void>> Registry::ensureNamespace(std::string ns) {
 }
 
 loop::Task<Answer<Written>> Registry::create(KindRef kind, std::string ns, Value object, WriteOptions options) {
+  if (!object.isObject()) co_return refuse(Reason::kBadRequest, "the body must be one object");
   if (!kind->resource.namespaced) ns.clear();
   if (kind->resource.namespaced) {
     if (ns.empty()) co_return refuse(Reason::kBadRequest, "an empty namespace may not be set during creation");
