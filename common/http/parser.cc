@@ -99,7 +99,11 @@ class RequestParser::Impl final : public bhttp::basic_parser<true> {
     if (field == bhttp::field::transfer_encoding && (++encodings_ > 1 || !equalsIgnoreCase(text, "chunked"))) {
       return stop(error, "Transfer-Encoding must be chunked");
     }
-    if (field == bhttp::field::content_length && ++lengths_ > 1) return stop(error, "two Content-Length headers");
+    // The library takes "3, 3" as well.
+    if (field == bhttp::field::content_length &&
+        (++lengths_ > 1 || text.find_first_not_of("0123456789") != std::string_view::npos)) {
+      return stop(error, "Content-Length must be a single number");
+    }
     if (field == bhttp::field::host) ++hosts_;
     head_.headers.add(std::string(name), std::string(text));
   }

@@ -1,6 +1,7 @@
 #include "http/transfer.h"
 
-#include <cstring>
+#include <dlfcn.h>
+
 #include <mutex>
 #include <utility>
 
@@ -17,6 +18,17 @@ constexpr long kIdleConnections = 64;
 void initialiseOnce() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+// libcurl turns session tickets off for TLS 1.2, and our server has no other memory of sessions: without them each
+// connection costs it a full handshake (6 ms of its core instead of 0.2). libssl is there because libcurl brought it;
+// its headers are not needed for one call.
+CURLcode allowTickets(CURL*, void* ssl_context, void*) {
+  using ClearOptions = std::uint64_t (*)(void*, std::uint64_t);
+  constexpr std::uint64_t kNoTicket = 1U << 14;  // SSL_OP_NO_TICKET
+  static const auto kClearOptions = reinterpret_cast<ClearOptions>(dlsym(RTLD_DEFAULT, "SSL_CTX_clear_options"));
+  if (kClearOptions) kClearOptions(ssl_context, kNoTicket);
+  return CURLE_OK;
 }
 
 long milliseconds(Duration duration) {
@@ -178,6 +190,7 @@ void Transfer::setTls() {
     set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     return;
   }
+  set(CURLOPT_SSL_CTX_FUNCTION, &allowTickets);
   if (!tls.certificate_pem.empty())
     setBlob(CURLOPT_SSLCERT_BLOB, tls.certificate_pem);
   else if (!tls.certificate_file.empty())
