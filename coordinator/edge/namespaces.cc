@@ -13,8 +13,7 @@ constexpr Duration kLookAgain = 1s;  // pods wait for their agents, others for t
 using cluster::kNamespaces;
 
 Namespaces::Namespaces(loop::Loop& loop, store::Store& store, cluster::ObjectApi& api)
-    : loop_(loop),
-      store_(store),
+    : store_(store),
       api_(api),
       controller_(loop, {.name = "namespace"}, [this](cluster::ObjectKey key) { return pass(std::move(key.name)); }) {}
 
