@@ -121,7 +121,9 @@ kind v1 Pod pods short=po cat=all status gen fields=spec.nodeName,spec.restartPo
 kind v1 Service services short=svc cat=all status fields=spec.clusterIP,spec.type
 kind v1 ConfigMap configmaps short=cm
 kind v1 Secret secrets fields=type
-kind v1 Event events short=ev fields=involvedObject.kind,involvedObject.namespace,involvedObject.name,involvedObject.uid,involvedObject.apiVersion,involvedObject.resourceVersion,involvedObject.fieldPath,reason,reportingComponent,source,type
+kind v1 Event events short=ev
+  fields=involvedObject.kind,involvedObject.namespace,involvedObject.name,involvedObject.uid
+  fields=involvedObject.apiVersion,involvedObject.resourceVersion,involvedObject.fieldPath,reason,reportingComponent,source,type
 kind v1 Node nodes short=no cluster status fields=spec.unschedulable
 kind v1 Namespace namespaces short=ns cluster status fields=status.phase
 kind apps/v1 ReplicaSet replicasets short=rs cat=all status gen scale fields=status.replicas

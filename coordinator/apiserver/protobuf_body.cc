@@ -18,26 +18,38 @@ namespace {
 // absent.
 constexpr std::string_view kMessages = R"(
 Owner 1:kind:s 3:name:s 4:uid:s 5:apiVersion:s 6:controller:b? 7:blockOwnerDeletion:b?
-Meta 1:name:s 2:generateName:s 3:namespace:s 4:selfLink:none 5:uid:s 6:resourceVersion:s 7:generation:i 8:creationTimestamp:t 9:deletionTimestamp:t 10:deletionGracePeriodSeconds:i? 11:labels:{s} 12:annotations:{s} 13:ownerReferences:[Owner] 14:finalizers:[s] 17:managedFields:none
+Meta 1:name:s 2:generateName:s 3:namespace:s 4:selfLink:none 5:uid:s 6:resourceVersion:s 7:generation:i
+  8:creationTimestamp:t 9:deletionTimestamp:t 10:deletionGracePeriodSeconds:i? 11:labels:{s} 12:annotations:{s}
+  13:ownerReferences:[Owner] 14:finalizers:[s] 17:managedFields:none
 ConfigMap 1:metadata:Meta 2:data:{s} 3:binaryData:{bytes} 4:immutable:b?
 Secret 1:metadata:Meta 2:data:{bytes} 3:type:s 4:stringData:{s} 5:immutable:b?
 NamespaceSpec 1:finalizers:[s]
 Namespace 1:metadata:Meta 2:spec:NamespaceSpec 3:status:none
 ServicePort 1:name:s 2:protocol:s 3:port:i 4:targetPort:ios 5:nodePort:i 6:appProtocol:s?
-ServiceSpec 1:ports:[ServicePort] 2:selector:{s} 3:clusterIP:s 4:type:s 5:externalIPs:[s] 7:sessionAffinity:s 8:loadBalancerIP:s 9:loadBalancerSourceRanges:[s] 10:externalName:s 11:externalTrafficPolicy:s 12:healthCheckNodePort:i 13:publishNotReadyAddresses:b 17:ipFamilyPolicy:s? 18:clusterIPs:[s] 19:ipFamilies:[s] 20:allocateLoadBalancerNodePorts:b? 21:loadBalancerClass:s? 22:internalTrafficPolicy:s?
+ServiceSpec 1:ports:[ServicePort] 2:selector:{s} 3:clusterIP:s 4:type:s 5:externalIPs:[s] 7:sessionAffinity:s
+  8:loadBalancerIP:s 9:loadBalancerSourceRanges:[s] 10:externalName:s 11:externalTrafficPolicy:s
+  12:healthCheckNodePort:i 13:publishNotReadyAddresses:b 17:ipFamilyPolicy:s? 18:clusterIPs:[s] 19:ipFamilies:[s]
+  20:allocateLoadBalancerNodePorts:b? 21:loadBalancerClass:s? 22:internalTrafficPolicy:s?
 Service 1:metadata:Meta 2:spec:ServiceSpec 3:status:none
 EnvVar 1:name:s 2:value:s
 ContainerPort 1:name:s 2:hostPort:i 3:containerPort:i 4:protocol:s 5:hostIP:s
 Resources 1:limits:{Quantity} 2:requests:{Quantity}
 Quantity 1:string:s
-Container 1:name:s 2:image:s 3:command:[s] 4:args:[s] 5:workingDir:s 6:ports:[ContainerPort] 7:env:[EnvVar] 8:resources:Resources 13:terminationMessagePath:s 14:imagePullPolicy:s 16:stdin:b 17:stdinOnce:b 18:tty:b 20:terminationMessagePolicy:s
-PodSpec 2:containers:[Container] 3:restartPolicy:s 4:terminationGracePeriodSeconds:i? 5:activeDeadlineSeconds:i? 6:dnsPolicy:s 7:nodeSelector:{s} 8:serviceAccountName:s 9:serviceAccount:s 10:nodeName:s 11:hostNetwork:b 12:hostPID:b 13:hostIPC:b 16:hostname:s 17:subdomain:s 19:schedulerName:s 20:initContainers:[Container] 24:priorityClassName:s 29:runtimeClassName:s?
+Container 1:name:s 2:image:s 3:command:[s] 4:args:[s] 5:workingDir:s 6:ports:[ContainerPort] 7:env:[EnvVar]
+  8:resources:Resources 13:terminationMessagePath:s 14:imagePullPolicy:s 16:stdin:b 17:stdinOnce:b 18:tty:b
+  20:terminationMessagePolicy:s
+PodSpec 2:containers:[Container] 3:restartPolicy:s 4:terminationGracePeriodSeconds:i? 5:activeDeadlineSeconds:i?
+  6:dnsPolicy:s 7:nodeSelector:{s} 8:serviceAccountName:s 9:serviceAccount:s 10:nodeName:s 11:hostNetwork:b 12:hostPID:b
+  13:hostIPC:b 16:hostname:s 17:subdomain:s 19:schedulerName:s 20:initContainers:[Container] 24:priorityClassName:s
+  29:runtimeClassName:s?
 PodTemplate 1:metadata:Meta 2:spec:PodSpec
 LabelSelector 1:matchLabels:{s}
-JobSpec 1:parallelism:i? 2:completions:i? 3:activeDeadlineSeconds:i? 4:selector:LabelSelector 5:manualSelector:b? 6:template:PodTemplate 7:backoffLimit:i? 8:ttlSecondsAfterFinished:i? 9:completionMode:s? 10:suspend:b?
+JobSpec 1:parallelism:i? 2:completions:i? 3:activeDeadlineSeconds:i? 4:selector:LabelSelector 5:manualSelector:b?
+  6:template:PodTemplate 7:backoffLimit:i? 8:ttlSecondsAfterFinished:i? 9:completionMode:s? 10:suspend:b?
 Job 1:metadata:Meta 2:spec:JobSpec 3:status:none
 Preconditions 1:uid:s? 2:resourceVersion:s?
-DeleteOptions 1:gracePeriodSeconds:i? 2:preconditions:Preconditions 3:orphanDependents:b? 4:propagationPolicy:s? 5:dryRun:[s]
+DeleteOptions 1:gracePeriodSeconds:i? 2:preconditions:Preconditions 3:orphanDependents:b? 4:propagationPolicy:s?
+  5:dryRun:[s]
 Eviction 1:metadata:Meta 2:deleteOptions:DeleteOptions
 ResourceAttributes 1:namespace:s 2:verb:s 3:group:s 4:version:s 5:resource:s 6:subresource:s 7:name:s
 AddressAttributes 1:path:s 2:verb:s
@@ -63,12 +75,16 @@ std::string_view cut(std::string_view& text, char separator) {
 
 std::map<std::string, Message, std::less<>> readMessages() {
   std::map<std::string, Message, std::less<>> messages;
+  Message* current = nullptr;
   for (auto rest = kMessages; !rest.empty();) {
     auto line = cut(rest, '\n');
     if (line.empty()) continue;
-    auto& message = messages[std::string(cut(line, ' '))];
+    // Lines that begin with a space go on.
+    if (!line.starts_with(' ')) current = &messages[std::string(cut(line, ' '))];
+    auto& message = *current;
     while (!line.empty()) {
       auto field = cut(line, ' ');
+      if (field.empty()) continue;
       const auto number = static_cast<std::uint32_t>(std::stoul(std::string(cut(field, ':'))));
       FieldRule rule{.name = std::string(cut(field, ':')), .type = std::string(field)};
       rule.optional = rule.type.ends_with('?');

@@ -90,15 +90,27 @@ loop::Task<Result<void>> Registry::start() {
                  {{"name", definition->meta().name}, {"error", describe(applied.error())}});
     }
   }
-  for (const auto& file : crds::files()) {
-    // For tools that look whether our kinds are installed. A definition that somebody applied over ours stays.
-    auto definition = json::parseYamlDocument(file.text);
-    if (!definition) co_return std::unexpected(definition.error());
-    auto made = co_await create(kinds_.find(cluster::kCustomResourceDefinitions), "", std::move(*definition));
-    if (!made && made.error().reason != Reason::kAlreadyExists) co_return std::unexpected(toError(made.error()));
-  }
+  if (auto stored = co_await storeOwnDefinitions(); !stored) co_return stored;
   for (const auto* ns : {"default", "kube-system"}) {
     if (auto ensured = co_await ensureNamespace(ns); !ensured) co_return std::unexpected(toError(ensured.error()));
+  }
+  co_return Result<void>();
+}
+
+// As objects, for tools that look whether our kinds are installed. One that somebody applied over ours stays as it is.
+loop::Task<Result<void>> Registry::storeOwnDefinitions() {
+  constexpr auto kOurs = "towpath.dev/built-in";
+  const auto kind = kinds_.find(cluster::kCustomResourceDefinitions);
+  for (const auto& file : crds::files()) {
+    auto definition = json::parseYamlDocument(file.text);
+    if (!definition) co_return std::unexpected(definition.error());
+    (*definition)["metadata"]["labels"][kOurs] = "true";
+    const auto name = std::as_const(*definition)["metadata"]["name"].asString();
+    const auto stored = store_.findLatest(keyOf(*kind, "", name));
+    if (stored && stored->meta().label(kOurs) == nullptr) continue;
+    auto written = stored ? co_await update(kind, "", name, std::move(*definition))
+                          : co_await create(kind, "", std::move(*definition));
+    if (!written) co_return std::unexpected(toError(written.error()));
   }
   co_return Result<void>();
 }

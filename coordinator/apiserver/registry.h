@@ -93,6 +93,7 @@ class Registry {
   KindTable& kinds() { return kinds_; }
   const KindTable& kinds() const { return kinds_; }
   loop::Loop& loop() { return loop_; }
+  store::Store& store() { return store_; }
 
   // Mutating hooks run before validation, validating ones after it; each in the order added. `storage_name` as in
   // Resource::storageName(): "services", "rollouts.argoproj.io".
@@ -121,6 +122,7 @@ class Registry {
  private:
   friend class WritePass;
 
+  loop::Task<Result<void>> storeOwnDefinitions();
   loop::Task<Answer<void>> ensureNamespace(std::string ns);
   loop::Task<Answer<Written>> createOnce(KindRef kind, std::string ns, std::string name, Value object,
                                          WriteOptions options);

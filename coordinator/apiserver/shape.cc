@@ -128,7 +128,9 @@ std::vector<Kind> ShapeTable::kinds(std::string_view table) const {
       if (flag == "scale") kind.scale = ScalePaths{".spec.replicas", ".status.replicas", ""};
       if (flag == "short") kind.short_names = splitAll(values, ',');
       if (flag == "cat") kind.categories = splitAll(values, ',');
-      if (flag == "fields") kind.selectable_fields = splitAll(values, ',');
+      if (flag == "fields") {
+        for (auto& field : splitAll(values, ',')) kind.selectable_fields.push_back(std::move(field));
+      }
     }
     for (const char c : kind.resource.kind) kind.singular += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     kind.list_kind = kind.resource.kind + "List";
@@ -137,6 +139,7 @@ std::vector<Kind> ShapeTable::kinds(std::string_view table) const {
     Object with_type{{"apiVersion", plain("string")}, {"kind", plain("string")}, {"metadata", plain("object")}};
     for (auto& [name, property] : *schema["properties"].ifObject()) with_type.append(name, std::move(property));
     schema["properties"] = std::move(with_type);
+    // shared: with requests under way (kinds.h)
     kind.schema = std::make_shared<const Value>(std::move(schema));
     kinds.push_back(std::move(kind));
   });
