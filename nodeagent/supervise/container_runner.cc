@@ -218,7 +218,10 @@ loop::Task<std::unique_ptr<Process>> ContainerRunner::start() {
     record().started_at = shared_.loop.wallNow();
     auto saved = pod_.save();
     process = saved ? spawn(*request) : Result<Process>(std::unexpected(saved.error()));
-    if (!process && process.error().kind == ErrorKind::kAlreadyExists) co_return co_await findAlive();
+    if (!process && process.error().kind == ErrorKind::kAlreadyExists) {
+      if (auto alive = co_await findAlive()) co_return alive;
+      process = spawn(*request);  // what was left of the last start has died meanwhile
+    }
   } else {
     process = std::unexpected(request.error());
   }

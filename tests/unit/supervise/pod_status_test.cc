@@ -88,13 +88,13 @@ TEST_CASE("an exit whose code nobody saw is not shown as success") {
   const PodFacts facts{spec, {}, {container}, {}, "10.0.0.1", kNow, false};
   const Value status = buildStatus(facts, Value(), kNow);
   CHECK(status["phase"].asStringView() == "Failed");
-  CHECK(status["containerStatuses"][0]["state"]["terminated"]["exitCode"].asInt() == 255);
+  CHECK(status["containerStatuses"].asArray().at(0)["state"]["terminated"]["exitCode"].asInt() == 255);
 }
 
 TEST_CASE("the status tells where the instance listens") {
   const PodSpec spec;
   const PodFacts facts{spec, {}, {running(true)}, {{"http", 8080, 20001, "TCP"}}, "10.0.0.1", kNow, false};
-  const Value port = buildStatus(facts, Value(), kNow)["towpath"]["ports"][0];
+  const Value port = buildStatus(facts, Value(), kNow)["towpath"]["ports"].asArray().at(0);
   CHECK(port["name"].asStringView() == "http");
   CHECK(port["containerPort"].asInt() == 8080);
   CHECK(port["hostPort"].asInt() == 20001);

@@ -67,9 +67,9 @@ TEST_CASE("a program that cannot be executed is an error at once, and holds no l
 
 TEST_CASE("while an instance lives, a second one of the same lock is refused") {
   const TempDir dir;
-  auto process = spawn(shell(dir, "sleep 60", uniqueMarker()));
+  auto process = spawn(shell(dir, "exec sleep 60", uniqueMarker()));
   REQUIRE(process);
-  const auto second = spawn(shell(dir, "sleep 60", uniqueMarker()));
+  const auto second = spawn(shell(dir, "exec sleep 60", uniqueMarker()));
   REQUIRE_FALSE(second);
   CHECK(second.error().kind == ErrorKind::kAlreadyExists);
   process->signalGroup(SIGKILL);
@@ -79,7 +79,7 @@ TEST_CASE("while an instance lives, a second one of the same lock is refused") {
 
 TEST_CASE("a recorded process is found again, and a stranger with its pid is not") {
   const TempDir dir;
-  auto process = spawn(shell(dir, "sleep 60", uniqueMarker()));
+  auto process = spawn(shell(dir, "exec sleep 60", uniqueMarker()));
   REQUIRE(process);
   CHECK(openProcess(process->id()));
   ProcessId earlier = process->id();
