@@ -25,7 +25,10 @@ bool drain(Pass& pass, const ReplicaSet& kept) {
 
 bool othersAreGone(const Pass& pass, const ReplicaSet& kept) {
   return std::ranges::all_of(pass.world.replica_sets, [&](const ReplicaSet& set) {
-    return set.name == kept.name || (set.replicas == 0 && set.current_replicas == 0 && set.terminating_replicas == 0);
+    // A size that its controller has not seen yet may still bring pods up.
+    const bool settled = set.observed_generation >= set.generation;
+    const bool gone = set.replicas == 0 && set.current_replicas == 0 && set.terminating_replicas == 0;
+    return set.name == kept.name || (settled && gone);
   });
 }
 

@@ -35,10 +35,18 @@ std::int32_t fullPromotionWeight(const Pass& pass) {
                   strategy(pass).maxWeight() * newSet(pass)->available_replicas / pass.wanted());
 }
 
+// While pods are still missing, the weight is that of the steps already done. It rises to it only if the canary can
+// carry it: a person may have skipped the step that would have waited for the pods.
+std::int32_t weightWhileScaling(const Pass& pass) {
+  const std::int32_t done = weightBefore(pass, stepIndex(pass));
+  const std::int32_t needed = shareOf({pass.wanted(), done, strategy(pass).maxWeight()});
+  const bool carried = newSet(pass)->available_replicas >= needed;
+  return done <= persistedWeight(pass) || carried ? done : persistedWeight(pass);
+}
+
 std::int32_t steppedWeight(const Pass& pass) {
   if (steps(pass).empty()) return 0;
-  if (!atDesiredCounts(pass, std::nullopt)) return weightBefore(pass, stepIndex(pass));
-  return currentWeight(pass);
+  return atDesiredCounts(pass, std::nullopt) ? currentWeight(pass) : weightWhileScaling(pass);
 }
 
 std::int32_t desiredWeight(const Pass& pass) {
