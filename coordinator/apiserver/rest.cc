@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "apiserver/discovery.h"
-#include "apiserver/event_expiry.h"
 #include "apiserver/exchange.h"
 #include "json/serialize.h"
 
@@ -99,12 +98,7 @@ loop::Task<void> serveApi(Exchange& exchange) {
 }  // namespace
 
 Rest::Rest(Registry& registry, Authenticator& authenticator, RestOptions options)
-    : registry_(registry),
-      authenticator_(authenticator),
-      options_(std::move(options)),
-      scope_(registry.loop(), "apiserver") {
-  scope_.spawn(keepExpiringEvents(registry.loop(), registry.store()));
-}
+    : registry_(registry), authenticator_(authenticator), options_(std::move(options)) {}
 
 void Rest::mount(std::string prefix, http::Handler handler) {
   mounts_.emplace_back(std::move(prefix), std::move(handler));

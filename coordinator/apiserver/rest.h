@@ -5,8 +5,6 @@
 //   rest.mount("/agent/v1", agents.handler());
 //   http::Server server(loop, {.tls = context}, rest.handler());
 //
-// While it exists, events that are an hour old are deleted (event_expiry.h).
-//
 // Paths: /api, /apis (discovery, classic and aggregated), the resources below them, /openapi/v2 and /v3, /version,
 // /healthz, /livez, /readyz. Errors are `Status` objects.
 
@@ -19,7 +17,6 @@
 #include "apiserver/log_source.h"
 #include "apiserver/registry.h"
 #include "http/server.h"
-#include "loop/scope.h"
 
 namespace towpath::apiserver {
 
@@ -51,7 +48,6 @@ class Rest {
   Authenticator& authenticator_;
   RestOptions options_;
   std::vector<std::pair<std::string, http::Handler>> mounts_;  // longest prefix first
-  loop::Scope scope_;
 };
 
 }  // namespace towpath::apiserver

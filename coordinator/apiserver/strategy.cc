@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/validate.h"
 #include "apiserver/names.h"
 #include "base/base64.h"
 #include "cluster/selector.h"
@@ -213,6 +214,19 @@ void checkSecret(const Value& secret, std::vector<Cause>& causes) {
   }
 }
 
+// Of our own kinds, unless a write leaves an older object's spec as it was: its status must stay writable.
+void checkRollouts(const Kind& kind, const Value* old, const Value& object, std::vector<Cause>& causes) {
+  if (old != nullptr && (*old)["spec"] == object["spec"]) return;
+  const auto& name = kind.resource.kind;
+  api::FieldErrors errors;
+  if (name == "Rollout")
+    errors = api::validateRollout(object);
+  else if (name == "AnalysisTemplate" || name == "ClusterAnalysisTemplate" || name == "AnalysisRun") {
+    errors = api::validateAnalysis(object);
+  }
+  for (auto& error : errors) causes.push_back({toString(error.kind), std::move(error.message), std::move(error.path)});
+}
+
 }  // namespace
 
 std::string nameError(const Kind& kind, std::string_view name) {
@@ -254,6 +268,7 @@ void checkRules(const Kind& kind, const Value* old, const Value& object, std::ve
     checkPodSpec(object["spec"]["template"]["spec"], "spec.template.spec", causes);
   }
   if (resource == cluster::kSecrets) checkSecret(object, causes);
+  if (resource.group == cluster::kRollouts.group) checkRollouts(kind, old, object, causes);
   if (resource == cluster::kCustomResourceDefinitions) {
     if (auto kinds = kindsOfDefinition(object); !kinds) {
       causes.push_back({.message = "Invalid value: " + kinds.error().message, .field = kinds.error().field});

@@ -1,4 +1,3 @@
-#include "apiserver/event_expiry.h"
 #include "harness.h"
 
 namespace towpath::apiserver {
@@ -80,17 +79,6 @@ TEST_CASE("deleting a collection deletes what is selected") {
   REQUIRE(removed);
   CHECK(removed->items.size() == 1);
   CHECK(api.names(cluster::kConfigMaps) == "b");
-}
-
-TEST_CASE("events go an hour after they were last seen") {
-  Harness api;
-  api.made(cluster::kEvents,
-           "{metadata: {name: early}, involvedObject: {name: x}, lastTimestamp: '2026-01-01T00:00:00Z'}");
-  api.made(cluster::kEvents,
-           "{metadata: {name: late}, involvedObject: {name: x}, lastTimestamp: '2026-01-01T00:50:00Z'}");
-  api.loop.advance(1h + 5min);
-  api.run(expireEvents(api.loop, *api.store));
-  CHECK(api.names(cluster::kEvents) == "late");
 }
 
 }  // namespace
