@@ -100,7 +100,10 @@ Task<Result<Response>> Client::fetch(ClientRequest request) {
     Result<std::optional<std::string>> piece = co_await (*transfer)->read();
     if (!piece) co_return std::unexpected(piece.error());
     if (!*piece) break;
-    response.body = response.body.empty() ? std::move(**piece) : response.body + **piece;
+    if (response.body.empty())
+      response.body = std::move(**piece);
+    else
+      response.body += **piece;
     if (response.body.size() > (*transfer)->request().max_response_bytes) {
       co_return fail(ErrorKind::kTooLarge, "the response is larger than " +
                                                std::to_string((*transfer)->request().max_response_bytes) + " bytes");

@@ -317,7 +317,10 @@ Task<Result<std::string>> Request::body(std::size_t limit) {
     if (!piece) co_return std::unexpected(piece.error());
     if (!*piece) co_return whole;
     if (whole.size() + (*piece)->size() > limit) co_return too_large();
-    whole = whole.empty() ? std::move(**piece) : whole + **piece;
+    if (whole.empty())
+      whole = std::move(**piece);
+    else
+      whole += **piece;
   }
 }
 

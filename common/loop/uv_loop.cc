@@ -102,16 +102,22 @@ void UvLoop::wakeForReady() {
 }
 
 void UvLoop::drain() {
+  // Timers that are due need not wait for the timerfd; those of no delay are started often (libcurl) and never arm it.
+  fireTimers();
   for (int round = 0; round < kRoundsPerTurn && hasReady() && !stopped_; ++round) runReady();
-  if (hasReady())
+  const std::optional<MonoTime> earliest = timers().earliest();
+  if (hasReady() || (earliest && *earliest <= now())) {
     wakeForReady();
-  else
+  } else {
     uv_idle_stop(&handles_->idle);
+    if (earliest) wakeForTimer(*earliest);
+  }
 }
 
 // Rearms only for an earlier time: a timer that was cancelled costs one spurious wake-up, not a system call each.
 void UvLoop::wakeForTimer(MonoTime earliest) {
   if (earliest >= armed_) return;
+  if (earliest <= now()) return wakeForReady();
   armed_ = earliest;
   const auto since_boot = std::max<Duration>(earliest.time_since_epoch(), 1ns);  // zero would disarm
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);

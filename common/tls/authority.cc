@@ -249,7 +249,7 @@ Result<Authority> Authority::load(KeyAndCertificate kept) {
   OwnedCertificate certificate;
   Result<void> key_parsed = parseKey(kept.key_pem, key);
   Result<void> certificate_parsed = parseCertificate(kept.certificate_pem, certificate);
-  if (!key_parsed || !certificate_parsed || mbedtls_pk_check_pair(&certificate->pk, key.get()) != 0) {
+  if (!key_parsed || !certificate_parsed || !belongTogether(certificate->pk, key)) {
     return fail(ErrorKind::kCorrupt, "the CA's key and certificate are damaged or do not belong together");
   }
   std::string fingerprint = identityOf(*certificate.get()).fingerprint;

@@ -2,11 +2,19 @@
 
 #include <mbedtls/gcm.h>
 #include <mbedtls/sha256.h>
+#include <mbedtls/version.h>
 #include <sys/random.h>
 
 #include <cerrno>
 
 #include "base/assert.h"
+
+// mbedTLS 3 has these under the names without "_ret".
+#if MBEDTLS_VERSION_MAJOR >= 3
+#define mbedtls_sha256_starts_ret mbedtls_sha256_starts
+#define mbedtls_sha256_update_ret mbedtls_sha256_update
+#define mbedtls_sha256_finish_ret mbedtls_sha256_finish
+#endif
 
 namespace towpath::tls {
 

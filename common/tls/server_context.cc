@@ -127,12 +127,8 @@ int ServerContext::Impl::parseTicket(mbedtls_ssl_session& session, std::string_v
 Result<void> ServerContext::Impl::configure() {
   if (Result<void> parsed = parseCertificate(options.certificate_pem, chain); !parsed) return parsed;
   if (Result<void> parsed = parseKey(options.key_pem, key); !parsed) return parsed;
-#if MBEDTLS_VERSION_MAJOR >= 3
-  const int mismatch = mbedtls_pk_check_pair(&chain->pk, key.get(), randomForMbedtls, nullptr);
-#else
-  const int mismatch = mbedtls_pk_check_pair(&chain->pk, key.get());
-#endif
-  if (mismatch != 0) return fail(ErrorKind::kInvalid, "the private key does not belong to the certificate");
+  if (!belongTogether(chain->pk, key))
+    return fail(ErrorKind::kInvalid, "the private key does not belong to the certificate");
   const bool asks = options.client_auth != ClientAuth::kNone;
   if (asks) {
     if (Result<void> parsed = parseCertificate(options.client_ca_pem, client_ca); !parsed) return parsed;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
+#include <mbedtls/version.h>
 
 #include <array>
 #include <chrono>
@@ -66,10 +67,22 @@ Result<void> parseCertificate(std::string_view pem, OwnedCertificate& into) {
 
 Result<void> parseKey(std::string_view pem, OwnedKey& into) {
   std::string text(pem);  // mbedTLS wants the terminating zero, and counts it
-  int result = mbedtls_pk_parse_key(into.get(), reinterpret_cast<const unsigned char*>(text.c_str()), text.size() + 1,
-                                    nullptr, 0);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.c_str());
+#if MBEDTLS_VERSION_MAJOR >= 3
+  int result = mbedtls_pk_parse_key(into.get(), bytes, text.size() + 1, nullptr, 0, randomForMbedtls, nullptr);
+#else
+  int result = mbedtls_pk_parse_key(into.get(), bytes, text.size() + 1, nullptr, 0);
+#endif
   if (result != 0) return std::unexpected(mbedtlsError(ErrorKind::kInvalid, "this is no private key", result));
   return {};
+}
+
+bool belongTogether(const mbedtls_pk_context& public_key, OwnedKey& private_key) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  return mbedtls_pk_check_pair(&public_key, private_key.get(), randomForMbedtls, nullptr) == 0;
+#else
+  return mbedtls_pk_check_pair(&public_key, private_key.get()) == 0;
+#endif
 }
 
 Identity identityOf(const mbedtls_x509_crt& certificate) {

@@ -42,6 +42,8 @@ Error mbedtlsError(ErrorKind kind, std::string_view what, int code);
 
 Result<void> parseCertificate(std::string_view pem, OwnedCertificate& into);
 Result<void> parseKey(std::string_view pem, OwnedKey& into);
+// Whether the private key belongs to the certificate's public one.
+bool belongTogether(const mbedtls_pk_context& public_key, OwnedKey& private_key);
 Identity identityOf(const mbedtls_x509_crt& certificate);
 
 }  // namespace towpath::tls
