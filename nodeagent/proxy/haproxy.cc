@@ -55,14 +55,15 @@ class Haproxy final : public Proxy {
 
  private:
   std::string path(std::string_view name) const { return options_.run_dir + "/" + std::string(name); }
-  HaproxyPaths paths() const { return {path("maps"), path("worker.sock")}; }
+  HaproxyPaths paths() const { return {path("maps"), path("worker.sock"), path("peer."), epoch_}; }
+  std::string makeEpoch() { return fmt::format("{:012x}", loop_.random() >> 16); }
   HaproxyLaunch launchSettings() const {
     return {options_.binary, path("haproxy.cfg"), path("master.sock"), path("lock"), path("haproxy.log")};
   }
 
   Result<void> prepareDirectory();
   loop::Task<Result<Processes>> ensureRunning();
-  loop::Task<Result<Processes>> awaitAnswer(Duration limit);
+  loop::Task<Result<Processes>> awaitAnswer(Duration limit, int child = 0);
   loop::Task<void> watch();
   loop::Task<Result<void>> revive();
 
@@ -70,10 +71,10 @@ class Haproxy final : public Proxy {
   loop::Task<Result<void>> saveFiles(const HaproxyFiles& files);
   loop::Task<Result<void>> saveLayout(const Layout& layout);
   Result<void> checkListeners(const ProxyState& state) const;
-  void forgetStaleMaps(const HaproxyFiles& files);
+  void forgetStaleFiles(const HaproxyFiles& files);
   loop::Task<Result<void>> checkFiles(const Layout& layout, const ProxyState& state);
   loop::Task<Result<void>> reload(const Processes& before, const Layout& layout, const ProxyState& state,
-                                  const HaproxyFiles& files);
+                                  const HaproxyFiles& files, std::string running_epoch);
   loop::Task<Result<void>> signalReload(const Processes& before, const std::string& structure);
   loop::Task<Result<void>> awaitNewWorker(int former, std::string structure, std::int64_t log_offset);
   loop::Task<void> releaseDrained(const ProxyState& state, const Processes& processes);
@@ -89,6 +90,7 @@ class Haproxy final : public Proxy {
   std::optional<ProxyState> applied_;
   std::map<std::string, std::string> written_;  // path → what we last wrote there
   std::vector<WorkerCounters> finished_;        // last counters of old workers that are gone
+  std::string epoch_;                           // of the running configuration
   std::uint64_t starts_ = 0;
   bool closing_ = false;
   loop::Scope scope_;  // last: its tasks use all of the above
@@ -127,13 +129,14 @@ loop::Task<Result<void>> Haproxy::start() {
   co_return Result<void>();
 }
 
-loop::Task<Result<Processes>> Haproxy::awaitAnswer(Duration limit) {
+loop::Task<Result<Processes>> Haproxy::awaitAnswer(Duration limit, int child) {
   const MonoTime deadline = loop_.now() + limit;
   while (true) {
     Result<Processes> processes = co_await cli_.processes();
     if (processes && !processes->workers.empty() && processes->workers.front().age == WorkerAge::kCurrent)
       co_return processes;
-    if (loop_.now() >= deadline) {
+    const bool ended = child != 0 && reap(child);
+    if (ended || loop_.now() >= deadline) {
       if (processes) co_return fail(ErrorKind::kUnavailable, "HAProxy runs without a worker");
       co_return processes;
     }
@@ -151,6 +154,7 @@ loop::Task<Result<Processes>> Haproxy::ensureRunning() {
     if (!lock) co_return std::unexpected(lock.error());
     if (*lock) {
       if (!std::filesystem::exists(path("haproxy.cfg"))) {
+        epoch_ = makeEpoch();
         const Result<void> saved = co_await saveFiles(renderHaproxy(layout_, ProxyState(), paths(), options_.tuning));
         if (!saved) co_return std::unexpected(saved.error());
       }
@@ -159,7 +163,7 @@ loop::Task<Result<Processes>> Haproxy::ensureRunning() {
       if (!pid) co_return std::unexpected(pid.error());
       ++starts_;
       log::info("HAProxy started", {{"pid", *pid}});
-      Result<Processes> running = co_await awaitAnswer(options_.start_limit);
+      Result<Processes> running = co_await awaitAnswer(options_.start_limit, *pid);
       if (running) co_return running;
       reap(*pid);
       co_return fail(ErrorKind::kUnavailable, fmt::format("HAProxy does not start: {} {}", running.error().message,
@@ -235,8 +239,12 @@ loop::Task<Result<void>> Haproxy::saveLayout(const Layout& layout) {
   co_return written;
 }
 
-void Haproxy::forgetStaleMaps(const HaproxyFiles& files) {
+void Haproxy::forgetStaleFiles(const HaproxyFiles& files) {
   std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.run_dir, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("peer.") && name != "peer." + epoch_) std::filesystem::remove(entry.path(), ignored);
+  }
   for (const auto& entry : std::filesystem::directory_iterator(path("maps"), ignored)) {
     if (contains(files.maps, entry.path().filename().string(), &MapFile::name)) continue;
     written_.erase(entry.path().string());
@@ -250,16 +258,19 @@ loop::Task<Result<Applied>> Haproxy::apply(ProxyState state) {
   const Result<Processes> processes = co_await ensureRunning();
   if (!processes) co_return std::unexpected(processes.error());
   co_await releaseDrained(state, *processes);
+  const Result<RunningStructure> running = co_await readStructure(cli_, processes->workers.front().pid);
+  if (!running) co_return std::unexpected(running.error());
+  epoch_ = running->epoch;
   Layout layout = place(layout_, state);
   HaproxyFiles files = renderHaproxy(layout, state, paths(), options_.tuning);
-  const Result<std::string> running = co_await readStructure(cli_, processes->workers.front().pid);
-  if (!running) co_return std::unexpected(running.error());
-  const bool structural = files.structure != *running;
+  const bool structural = files.structure != running->structure;
   Result<void> done;
   if (structural) {
     layout = compact(std::move(layout), state);
+    epoch_ = makeEpoch();
     files = renderHaproxy(layout, state, paths(), options_.tuning);
-    done = co_await reload(*processes, layout, state, files);
+    done = co_await reload(*processes, layout, state, files, running->epoch);
+    if (!done) epoch_ = running->epoch;
   } else {
     done = co_await saveLayout(layout);
     if (done) done = co_await syncAll(layout, state);
@@ -284,7 +295,8 @@ Result<void> Haproxy::checkListeners(const ProxyState& state) const {
 
 // The new configuration beside the present one, with its own maps, so that a refusal leaves all as it was.
 loop::Task<Result<void>> Haproxy::checkFiles(const Layout& layout, const ProxyState& state) {
-  const HaproxyFiles files = renderHaproxy(layout, state, {path("check"), path("worker.sock")}, options_.tuning);
+  const HaproxyFiles files =
+      renderHaproxy(layout, state, {path("check"), path("worker.sock"), path("peer."), epoch_}, options_.tuning);
   std::vector<File> to_write;
   for (const MapFile& map : files.maps) to_write.push_back({path("check/" + map.name), map.text});
   to_write.push_back({path("check/haproxy.cfg"), files.config});
@@ -299,7 +311,7 @@ loop::Task<Result<void>> Haproxy::checkFiles(const Layout& layout, const ProxySt
 }
 
 loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& layout, const ProxyState& state,
-                                         const HaproxyFiles& files) {
+                                         const HaproxyFiles& files, std::string running_epoch) {
   if (const Result<void> free = checkListeners(state); !free) co_return free;
   if (const Result<void> checked = co_await checkFiles(layout, state); !checked) co_return checked;
   Result<void> saved = co_await saveLayout(layout);
@@ -310,12 +322,13 @@ loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& 
   if (const Result<void> reloaded = co_await signalReload(before, files.structure); !reloaded) {
     // The former worker serves on. The files must say so too, for the next start.
     const ProxyState& last = applied_ ? *applied_ : ProxyState();
+    epoch_ = running_epoch;
     co_await saveLayout(layout_);
     co_await saveFiles(renderHaproxy(layout_, last, paths(), options_.tuning));
     co_return reloaded;
   }
   if (held) scope_.spawn(keepUntilIdle(former, std::move(*held)));
-  forgetStaleMaps(files);
+  forgetStaleFiles(files);
   co_return co_await syncAll(layout, state);
 }
 
@@ -335,8 +348,8 @@ loop::Task<Result<void>> Haproxy::awaitNewWorker(int former, std::string structu
     if (!now || now->workers.empty()) continue;
     const WorkerProcess& worker = now->workers.front();
     if (worker.age == WorkerAge::kCurrent && worker.pid != former) {
-      const Result<std::string> running = co_await readStructure(cli_, worker.pid);
-      if (running && *running == structure) co_return Result<void>();
+      const Result<RunningStructure> running = co_await readStructure(cli_, worker.pid);
+      if (running && running->structure == structure) co_return Result<void>();
       continue;
     }
     const std::string alerts = alertsSince(path("haproxy.log"), log_offset);

@@ -45,12 +45,14 @@ void writeGlobal(Out out, const HaproxyPaths& paths, const HaproxyTuning& tuning
   fmt::format_to(out,
                  "# Written by towpath-agent; changes by hand are overwritten.\n"
                  "global\n"
-                 "  setenv {} {}\n"
+                 "  setenv {} {}.{}\n"
+                 "  localpeer towpath\n"
                  "  stats socket {} mode 600 level admin expose-fd listeners\n"
                  "  stats timeout 1h\n"
                  "  hard-stop-after {}ms\n"
                  "  mworker-max-reloads 20\n",
-                 kStructureVariable, structure, quoteWord(paths.worker_socket), milliseconds(tuning.hard_stop));
+                 kStructureVariable, structure, paths.epoch, quoteWord(paths.worker_socket),
+                 milliseconds(tuning.hard_stop));
   if (tuning.threads > 0) fmt::format_to(out, "  nbthread {}\n", tuning.threads);
   if (!tuning.extra_global.empty()) fmt::format_to(out, "{}\n", tuning.extra_global);
 }
@@ -81,13 +83,19 @@ void writeDefaults(Out out) {
                  milliseconds(t.client), milliseconds(t.keep_alive));
 }
 
-void writeFixedBackends(Out out) {
+// The tables belong to a "peers" section because HAProxy empties a proxy's own table when it stops softly, before we
+// could read the last counts. With a socket of its own for each epoch, no worker finds another to exchange counts with.
+void writeTables(Out out, const HaproxyPaths& paths) {
   fmt::format_to(out,
-                 "backend {}\n"
-                 "  stick-table type string len 512 size 8k store gpc0\n"
-                 "backend {}\n"
-                 "  stick-table type string len 512 size 8k store gpc0\n",
-                 kTrafficTable, kRequestsTable);
+                 "peers towpath\n"
+                 "  bind unix@{}{}\n"
+                 "  server towpath\n"
+                 "  table traffic type string len 512 size 8k store gpc0\n"
+                 "  table requests type string len 512 size 8k store gpc0\n",
+                 paths.peer_socket, paths.epoch);
+}
+
+void writeFixedBackends(Out out) {
   fmt::format_to(
       out,
       "backend {}\n"
@@ -346,6 +354,7 @@ std::string renderConfig(const Layout& layout, const ProxyState& state, const Ha
   const Out out = std::back_inserter(text);
   writeGlobal(out, paths, tuning, structure);
   writeDefaults(out);
+  writeTables(out, paths);
   writeFixedBackends(out);
   writeListeners(out, state, paths);
   writeBackends(out, layout, tuning, state, servers);
@@ -409,7 +418,10 @@ std::string mapText(const std::vector<MapEntry>& entries) {
 HaproxyFiles renderHaproxy(const Layout& layout, const ProxyState& state, const HaproxyPaths& paths,
                            const HaproxyTuning& tuning) {
   HaproxyFiles files;
-  files.structure = fmt::format("{:016x}", fnv1a64(renderConfig(layout, state, paths, tuning, "", Servers::kBlank)));
+  HaproxyPaths without_epoch = paths;
+  without_epoch.epoch.clear();
+  files.structure =
+      fmt::format("{:016x}", fnv1a64(renderConfig(layout, state, without_epoch, tuning, "", Servers::kBlank)));
   files.config = renderConfig(layout, state, paths, tuning, files.structure, Servers::kAsPlaced);
   files.maps.push_back({"latency.map", latencyMap()});
   for (const Rule& rule : state.rules) {

@@ -10,7 +10,7 @@
 // for the next request of every connection. The value names the backend section and, after '|', the version.
 //
 // Counting. Each answer of a server adds one to the entry "rule|backend|hash|status|bucket" of the stick table
-// towpath.traffic, each request to "rule|backend|hash" of towpath.requests: bounded by what exists and not by traffic,
+// towpath.traffic, each request to "rule|backend|hash" of towpath/requests: bounded by what exists and not by traffic,
 // and nothing is logged.
 
 #include <string>
@@ -27,6 +27,8 @@ namespace towpath::proxy {
 struct HaproxyPaths {
   std::string maps;           // directory of the map files
   std::string worker_socket;  // of the process that serves
+  std::string peer_socket;    // path without its end, which is the epoch; nobody ever connects to it
+  std::string epoch;          // a new one for each reload: see writeTables
 };
 
 struct HaproxyTuning {
@@ -52,15 +54,15 @@ struct MapFile {
 struct HaproxyFiles {
   std::string config;
   std::vector<MapFile> maps;
-  std::string
-      structure;  // changes when, and only when, a reload is needed; the running process tells its own (show env)
+  std::string structure;  // changes when, and only when, a reload is needed
 };
 HaproxyFiles renderHaproxy(const Layout& layout, const ProxyState& state, const HaproxyPaths& paths,
                            const HaproxyTuning& tuning);
 
+// "STRUCTURE.EPOCH" of the files that a worker was started with; read back by `show env`.
 inline constexpr const char* kStructureVariable = "TOWPATH_STRUCTURE";
-inline constexpr const char* kTrafficTable = "towpath.traffic";
-inline constexpr const char* kRequestsTable = "towpath.requests";
+inline constexpr const char* kTrafficTable = "towpath/traffic";
+inline constexpr const char* kRequestsTable = "towpath/requests";
 inline constexpr const char* kUnavailableBackend = "towpath.unavailable";
 inline constexpr const char* kInvalidBackend = "towpath.invalid";
 inline constexpr const char* kUnavailableTcpBackend = "towpath.unavailable-tcp";

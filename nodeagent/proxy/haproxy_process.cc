@@ -118,7 +118,7 @@ Result<OwnedFd> watchProcess(int pid) {
   return std::unexpected(lastOsError("pidfd_open"));
 }
 
-void reap(int pid) { waitpid(pid, nullptr, WNOHANG); }
+bool reap(int pid) { return waitpid(pid, nullptr, WNOHANG) > 0; }
 
 std::optional<std::string> processKey(int pid) {
   const Result<std::string> stat = readFile(fmt::format("/proc/{}/stat", pid));

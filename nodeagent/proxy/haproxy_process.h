@@ -43,8 +43,9 @@ Result<int> launch(const HaproxyLaunch& launch, const OwnedFd& lock);
 
 // A descriptor that becomes readable when the process ends; kNotFound if there is none.
 Result<OwnedFd> watchProcess(int pid);
-// Takes the exit status of an ended child, so that it does not stay a zombie. Harmless for what is no child of ours.
-void reap(int pid);
+// Takes the exit status of an ended child, so that it does not stay a zombie, and tells whether it had ended. Harmless
+// for what is no child of ours.
+bool reap(int pid);
 
 // "<boot id>/<pid>/<start time>": names a process for ever. nullopt if there is none.
 std::optional<std::string> processKey(int pid);

@@ -120,12 +120,14 @@ loop::Task<Result<void>> syncWorker(HaproxyCli& cli, WorkerProcess worker, const
   co_return fail(ErrorKind::kInternal, "HAProxy does not take a change at run time: " + first);
 }
 
-loop::Task<Result<std::string>> readStructure(HaproxyCli& cli, int worker) {
+loop::Task<Result<RunningStructure>> readStructure(HaproxyCli& cli, int worker) {
   const Result<std::string> answer = co_await cli.ask(worker, fmt::format("show env {}", kStructureVariable));
   if (!answer) co_return std::unexpected(answer.error());
   const std::size_t begin = answer->find('=');
-  if (begin == std::string::npos) co_return std::string();
-  co_return answer->substr(begin + 1, answer->find('\n', begin) - begin - 1);
+  const std::size_t dot = answer->find('.');
+  if (begin == std::string::npos || dot == std::string::npos) co_return RunningStructure();
+  co_return RunningStructure{answer->substr(begin + 1, dot - begin - 1),
+                             answer->substr(dot + 1, answer->find('\n', dot) - dot - 1)};
 }
 
 loop::Task<Result<std::map<std::string, std::int64_t>>> readSessions(HaproxyCli& cli,

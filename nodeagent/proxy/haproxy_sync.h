@@ -19,8 +19,11 @@ loop::Task<Result<WorkerView>> readWorker(HaproxyCli& cli, int worker, const Pro
 loop::Task<Result<void>> syncWorker(HaproxyCli& cli, WorkerProcess worker, const Layout& layout,
                                     const ProxyState& state, const HaproxyPaths& paths);
 
-// The running structure: HaproxyFiles::structure of the files that the worker was started with.
-loop::Task<Result<std::string>> readStructure(HaproxyCli& cli, int worker);
+// Of the files that the worker was started with: HaproxyFiles::structure and HaproxyPaths::epoch.
+struct RunningStructure {
+  std::string structure, epoch;
+};
+loop::Task<Result<RunningStructure>> readStructure(HaproxyCli& cli, int worker);
 
 // Requests that run or wait, by "backend/server", summed over the workers.
 loop::Task<Result<std::map<std::string, std::int64_t>>> readSessions(HaproxyCli& cli,

@@ -130,7 +130,6 @@ struct Rule {
   Stickiness stickiness;
   HeaderEdit request_headers, response_headers;
   std::optional<Redirect> redirect;
-  std::optional<Duration> request_timeout;
   bool operator==(const Rule&) const = default;
 };
 std::string makeRuleId(const RouteRef& ref);
