@@ -1,5 +1,7 @@
 #include "supervise/supervisor.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include "base/file.h"
@@ -32,11 +34,14 @@ class ProcessSupervisor final : public Supervisor {
                 records_,   agentId(), options_.data_dir + "/instances"} {}
 
   loop::Task<Result<void>> adopt() override {
-    // Instances may run as another user: they pass through the data directory to their artifact, and see nothing beside
-    // it.
+    // Instances may run as another user: they pass through the data directory to their artifact, and see nothing
+    // beside it. Set explicitly, because the directory may be there already and the umask may be narrow.
     for (const auto& [directory, mode] :
          {std::pair{"", 0711}, std::pair{"/instances", 0700}, std::pair{"/logs", 0750}}) {
-      if (auto made = makeDirectories(options_.data_dir + directory, mode); !made) co_return made;
+      const std::string path = options_.data_dir + directory;
+      if (auto made = makeDirectories(path, mode); !made) co_return made;
+      if (::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0)
+        co_return std::unexpected(lastOsError("cannot open up " + path));
     }
     if (auto opened = artifacts_.open(); !opened) co_return opened;
     auto records = records_.readAll();
