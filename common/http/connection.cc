@@ -81,12 +81,14 @@ void Connection::onRead(uv_stream_t* stream, ssize_t count, const uv_buf_t* buff
 }
 
 void Connection::received(std::string_view bytes) {
-  if (session_) {
+  if (session_ && !session_->handshakeDone()) {
+    cipher_.append(bytes);
+  } else if (session_) {
     receivedTls(bytes);
   } else {
     in_.append(bytes);
   }
-  if (socket_ && in_.size() > kInputHigh) {
+  if (socket_ && in_.size() + cipher_.size() > kInputHigh) {
     uv_read_stop(&socket_->stream);
     reading_ = false;
   }
@@ -119,7 +121,7 @@ void Connection::receivedTls(std::string_view bytes) {
 }
 
 void Connection::resumeReading() {
-  if (reading_ || !open() || in_.size() > kInputHigh) return;
+  if (reading_ || !open() || in_.size() + cipher_.size() > kInputHigh) return;
   reading_ = uv_read_start(&socket_->stream, onAlloc, onRead) == 0;
 }
 
@@ -225,7 +227,17 @@ Task<void> Connection::waitForQueue(std::size_t below) {
 
 Task<void> Connection::handshake() {
   setDeadline(host_.options.header_timeout);
-  while (open() && !session_->handshakeDone() && !timed_out_) co_await changed_.wait();
+  while (socket_ && !session_->handshakeDone() && !timed_out_) {
+    if (!cipher_.empty()) {
+      co_await host_.handshake_turns.next();
+      receivedTls(std::exchange(cipher_, {}));
+      resumeReading();
+    } else if (open()) {
+      co_await changed_.wait();
+    } else {
+      break;
+    }
+  }
   if (!session_->handshakeDone()) {
     if (timed_out_) ++host_.stats.timeouts;
     abort();

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/handshake_turns.h"
 #include "http/parser.h"
 #include "http/server.h"
 #include "loop/event.h"
@@ -27,6 +28,7 @@ struct ConnectionHost {
   ServerStats& stats;
   std::string& read_buffer;  // one for all: libuv calls alloc and read back to back
   const bool& draining;
+  HandshakeTurns& handshake_turns;
 };
 
 // The libuv handle. It outlives the Connection until libuv has closed it.
@@ -99,7 +101,8 @@ class Connection {
   Peer peer_;
   std::shared_ptr<tls::ServerContext> tls_;  // shared: see ServerOptions
   std::unique_ptr<tls::ServerSession> session_;
-  std::string in_;  // received, decrypted, not yet parsed
+  std::string cipher_;  // received during the handshake, which waits for its turn
+  std::string in_;      // received, decrypted, not yet parsed
   bool reading_ = false;
   bool eof_ = false;        // the client sends no more
   bool timed_out_ = false;  // the deadline passed

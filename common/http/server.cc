@@ -102,6 +102,7 @@ struct Server::Impl {
         handler(std::move(call)),
         read_buffer(kReadBuffer, '\0'),
         connection_ended(on),
+        handshake_turns(on),
         scope(on, options.name + " connection") {}
   ~Impl() { stopListening(); }
 
@@ -121,6 +122,7 @@ struct Server::Impl {
   std::list<Listener*> listeners;
   std::set<Connection*> connections;
   loop::Notify connection_ended;
+  HandshakeTurns handshake_turns;
   loop::Scope scope;  // last: connections go before what they refer to
 };
 
@@ -163,7 +165,8 @@ void Server::Impl::accept(Listener& listener) {
                             .handler = handler,
                             .stats = stats,
                             .read_buffer = read_buffer,
-                            .draining = draining};
+                            .draining = draining,
+                            .handshake_turns = handshake_turns};
   auto connection = std::make_unique<Connection>(host, socket, std::move(peer), is_unix ? nullptr : options.tls);
   connections.insert(connection.get());
   stats.open_connections = connections.size();

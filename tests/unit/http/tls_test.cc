@@ -209,3 +209,17 @@ TEST_CASE("tls: a context with a wrong key or text is refused") {
   options.key_pem = keys().client("x").key_pem;
   CHECK_FALSE(tls::ServerContext::create(options));
 }
+
+TEST_CASE("tls: many handshakes at once all succeed, a few on each turn") {
+  TlsFixture fixture(keys().options(tls::ClientAuth::kNone));
+  std::vector<std::unique_ptr<Client>> clients;  // one each: none shares a session
+  std::vector<Task<Result<Response>>> tasks;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<Client>(fixture.loop));
+    tasks.push_back(clients.back()->fetch(fixture.request()));
+  }
+  for (const Result<Response>& response : blockOn(fixture.loop, loop::whenAll(fixture.loop, std::move(tasks)))) {
+    CHECK(response.value().ok());
+  }
+  CHECK(fixture.server->stats().tls_full == 20);
+}
