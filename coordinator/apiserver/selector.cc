@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "apiserver/kinds.h"
@@ -198,17 +199,23 @@ std::string textOf(const Value& value) {
   return {};
 }
 
-// The tree of the object looked at last: a thousand watchers with field selectors look at one event after the other.
+// The trees of the two objects looked at last: a thousand watchers look at one event after the other, each at the
+// object before and after it.
 const Value& treeOf(const cluster::StoredObject& object) {
-  thread_local std::string uid, version;
-  thread_local Value tree;
+  struct Entry {
+    std::string uid, version;
+    Value tree;
+  };
+  thread_local std::array<Entry, 2> entries;
+  thread_local std::size_t oldest = 0;
   const auto& meta = object.meta();
-  if (uid != meta.uid || version != meta.resource_version || uid.empty()) {
-    tree = object.parse();
-    uid = meta.uid;
-    version = meta.resource_version;
+  for (const auto& entry : entries) {
+    if (!meta.uid.empty() && entry.uid == meta.uid && entry.version == meta.resource_version) return entry.tree;
   }
-  return tree;
+  auto& entry = entries[oldest];
+  oldest = 1 - oldest;
+  entry = {meta.uid, meta.resource_version, object.parse()};
+  return entry.tree;
 }
 
 }  // namespace

@@ -25,6 +25,15 @@ Value withoutMetadata(const Kind& kind, const Value& object) {
   return rest;
 }
 
+// A Service that is replaced by one that names no address keeps its own, as with the peer.
+void keepAddresses(const Value& old, Value& next) {
+  if (std::as_const(next)["spec"]["type"].asStringView() == "ExternalName") return;
+  for (const auto* member : {"clusterIP", "clusterIPs"}) {
+    const auto& before = old["spec"][member];
+    if (!before.isNull() && std::as_const(next)["spec"][member].isNull()) next["spec"][member] = before;
+  }
+}
+
 }  // namespace
 
 Failure failureAbout(const Kind& kind, std::string_view name, Reason reason, std::string message) {
@@ -170,6 +179,7 @@ Answer<void> WritePass::takeSubresource(Value object) {
   if (kind_->resource == cluster::kNamespaces && !std::as_const(old_tree_)["spec"].isNull()) {
     next_["spec"]["finalizers"] = std::as_const(old_tree_)["spec"]["finalizers"];
   }
+  if (kind_->resource == cluster::kServices) keepAddresses(old_tree_, next_);
   applyDefaults(*kind_, next_);
   return {};
 }

@@ -235,6 +235,16 @@ TEST_CASE("admission changes what is stored, and refuses with causes") {
   CHECK(api.remove(cluster::kServices, "s").error().reason == Reason::kForbidden);
 }
 
+TEST_CASE("a service that is replaced keeps its address") {
+  Harness api;
+  api.made(cluster::kServices, "{metadata: {name: s}, spec: {clusterIP: 127.64.0.9, ports: [{port: 80}]}}");
+  const auto replaced =
+      api.update(cluster::kServices, yaml("{metadata: {name: s, namespace: default}, spec: {ports: [{port: 81}]}}"));
+  REQUIRE(replaced);
+  CHECK(replaced->object->parse()["spec"]["clusterIP"].asString() == "127.64.0.9");
+  CHECK(!api.patch(cluster::kServices, "s", PatchType::kMerge, "{spec: {clusterIP: 127.64.0.10}}"));
+}
+
 TEST_CASE("an object over the limit is refused") {
   Harness api;
   Value big = yaml(kConfigMap);
