@@ -1,0 +1,174 @@
+#include "telemetry/deltas.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <ranges>
+#include <set>
+#include <tuple>
+
+namespace towpath::telemetry {
+namespace {
+
+constexpr std::size_t kBuckets = std::size(wire::kLatencyBoundsMs) + 1;
+// A worker that was not read for so many windows is gone; a reading may fail now and then.
+constexpr int kAbsences = 20;
+
+std::string keyOf(const proxy::TrafficCount& count) {
+  const proxy::ServicePort& service = count.version.service;
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}", count.rule, service.ns, service.service, service.port, count.version.hash,
+                     count.status, count.bucket);
+}
+
+// What a sample is about; ports of a Service and rules of a route are summed.
+using About = std::tuple<std::string, std::string, std::string, std::string>;
+
+About aboutOf(const proxy::TrafficCount& count) {
+  const proxy::ServicePort& service = count.version.service;
+  return {service.ns, service.service, count.version.hash, count.ref.kind == "HTTPRoute" ? count.ref.name : ""};
+}
+
+void addTo(wire::TrafficSample& sample, const proxy::TrafficCount& count, std::uint64_t number) {
+  sample.requests += number;
+  if (count.status < 100) {
+    sample.connection_errors += number;
+    return;
+  }
+  if (count.status >= 500)
+    sample.status_5xx += number;
+  else if (count.status >= 400)
+    sample.status_4xx += number;
+  else if (count.status >= 300)
+    sample.status_3xx += number;
+  else
+    sample.status_2xx += number;
+  sample.latency_buckets[std::min(static_cast<std::size_t>(std::max(count.bucket, 0)), kBuckets - 1)] += number;
+}
+
+std::int64_t milliseconds(auto duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
+  const std::int64_t start = std::min(into.window_start_unix_ms, other.window_start_unix_ms);
+  const std::int64_t end =
+      std::max(into.window_start_unix_ms + into.window_ms, other.window_start_unix_ms + other.window_ms);
+  into.window_start_unix_ms = start;
+  into.window_ms = static_cast<std::int32_t>(std::min<std::int64_t>(end - start, INT32_MAX));
+  into.requests += other.requests;
+  into.status_2xx += other.status_2xx;
+  into.status_3xx += other.status_3xx;
+  into.status_4xx += other.status_4xx;
+  into.status_5xx += other.status_5xx;
+  into.connection_errors += other.connection_errors;
+  into.latency_buckets.resize(std::max(into.latency_buckets.size(), other.latency_buckets.size()));
+  for (std::size_t i = 0; i < other.latency_buckets.size(); ++i) into.latency_buckets[i] += other.latency_buckets[i];
+}
+
+}  // namespace
+
+std::vector<wire::TrafficSample> Deltas::take(const std::vector<proxy::WorkerCounters>& workers, const Window& window) {
+  std::map<About, wire::TrafficSample> samples;
+  for (const proxy::WorkerCounters& worker : workers) {
+    Seen& seen = workers_[worker.worker];
+    seen.absences = 0;
+    for (const proxy::TrafficCount& count : worker.counts) {
+      std::uint64_t& last = seen.counts[keyOf(count)];
+      // A reading of several tables is not one moment: what is derived from two of them may step back for a while.
+      if (count.count <= last) continue;
+      const std::uint64_t more = count.count - std::exchange(last, count.count);
+      if (!primed_) continue;
+      const About about = aboutOf(count);
+      wire::TrafficSample& sample = samples[about];
+      std::tie(sample.ns, sample.service, sample.pod_template_hash, sample.route) = about;
+      sample.latency_buckets.resize(kBuckets);
+      addTo(sample, count, more);
+    }
+  }
+  primed_ = true;
+  forgetAbsent(workers);
+  std::vector<wire::TrafficSample> result;
+  for (auto& [about, sample] : samples) {
+    sample.window_start_unix_ms = milliseconds(window.start.time_since_epoch());
+    sample.window_ms = static_cast<std::int32_t>(milliseconds(window.length));
+    result.push_back(std::move(sample));
+  }
+  return result;
+}
+
+void Deltas::forgetAbsent(const std::vector<proxy::WorkerCounters>& workers) {
+  std::set<std::string_view> present;
+  for (const proxy::WorkerCounters& worker : workers) present.insert(worker.worker);
+  for (auto worker = workers_.begin(); worker != workers_.end();) {
+    const bool gone = !present.contains(worker->first) && ++worker->second.absences > kAbsences;
+    worker = gone ? workers_.erase(worker) : std::next(worker);
+  }
+}
+
+std::string Deltas::snapshot() const {
+  std::string text = "towpath-counters 1\n";
+  for (const auto& [worker, seen] : workers_) {
+    text += fmt::format("worker {}\n", worker);
+    for (const auto& [key, count] : seen.counts) text += fmt::format("{} {}\n", count, key);
+  }
+  return text;
+}
+
+Result<void> Deltas::restore(std::string_view snapshot) {
+  std::map<std::string, Seen> workers;
+  Seen* seen = nullptr;
+  int number = 0;
+  for (const auto part : snapshot | std::views::split('\n')) {
+    const std::string_view line(part.begin(), part.end());
+    ++number;
+    const std::size_t space = std::min(line.find(' '), line.size());
+    std::uint64_t count = 0;
+    const bool counted = std::from_chars(line.data(), line.data() + space, count).ptr == line.data() + space;
+    if (number == 1 && line == "towpath-counters 1") continue;
+    if (number > 1 && line.empty()) continue;
+    if (number > 1 && line.starts_with("worker "))
+      seen = &workers[std::string(line.substr(space + 1))];
+    else if (number > 1 && seen && counted && space < line.size())
+      seen->counts[std::string(line.substr(space + 1))] = count;
+    else
+      return fail(ErrorKind::kCorrupt, fmt::format("line {} of the snapshot of counters is not readable", number));
+  }
+  workers_ = std::move(workers);
+  primed_ = true;
+  return {};
+}
+
+std::vector<wire::TrafficSample> merge(std::vector<wire::TrafficSample> samples) {
+  std::map<About, wire::TrafficSample> merged;
+  for (wire::TrafficSample& sample : samples) {
+    const About about{sample.ns, sample.service, sample.pod_template_hash, sample.route};
+    const auto [at, fresh] = merged.try_emplace(about, sample);
+    if (!fresh) join(at->second, sample);
+  }
+  std::vector<wire::TrafficSample> result;
+  for (auto& [about, sample] : merged) result.push_back(std::move(sample));
+  std::ranges::sort(result, {}, [](const wire::TrafficSample& s) {
+    return std::tuple(s.window_start_unix_ms, s.ns, s.service, s.pod_template_hash, s.route);
+  });
+  return result;
+}
+
+double latencyQuantileMs(const wire::TrafficSample& sample, double quantile) {
+  std::uint64_t all = 0;
+  for (const std::uint64_t count : sample.latency_buckets) all += count;
+  if (all == 0) return 0;
+  double left = quantile * static_cast<double>(all);
+  double from = 0;
+  for (std::size_t i = 0; i < std::size(wire::kLatencyBoundsMs) && i < sample.latency_buckets.size(); ++i) {
+    const auto count = static_cast<double>(sample.latency_buckets[i]);
+    const double to = wire::kLatencyBoundsMs[i];
+    if (count > 0 && left <= count) return from + (to - from) * left / count;
+    left -= count;
+    from = to;
+  }
+  return from;
+}
+
+}  // namespace towpath::telemetry
