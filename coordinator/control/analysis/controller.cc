@@ -6,10 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "api/analysis_view.h"
 #include "base/base64.h"
 #include "base/log.h"
 #include "control/analysis/arguments.h"
-#include "control/objects/analysis.h"
+#include "control/objects/patches.h"
 #include "engine/analysis/assess.h"
 #include "loop/timeout.h"
 
@@ -86,11 +87,11 @@ loop::Task<Result<cluster::PassEnd>> AnalysisController::pass(cluster::ObjectKey
 loop::Task<Result<AnalysisController::Prepared>> AnalysisController::prepare(const cluster::ObjectRef& ref) {
   Prepared run{.ref = ref, .object = ref->parse()};
   run.world.name = ref->meta().name;
-  run.world.status = objects::readAnalysisRunStatus(run.object);
+  run.world.status = api::decodeAnalysisRunStatus(run.object);
   run.resolved = run.object;
   if (!model::isCompleted(run.world.status.phase)) {
     ArgumentValues values;
-    for (const model::Argument& argument : objects::readAnalysisRunSpec(run.object).args) {
+    for (const model::Argument& argument : api::decodeAnalysisRunSpec(run.object).args) {
       if (argument.value) {
         values[argument.name] = *argument.value;
         continue;
@@ -121,7 +122,7 @@ loop::Task<Result<AnalysisController::Prepared>> AnalysisController::prepare(con
         run.world.resolve_error = metrics.error().message;
     }
   }
-  run.world.spec = objects::readAnalysisRunSpec(run.resolved);
+  run.world.spec = api::decodeAnalysisRunSpec(run.resolved);
   if (const auto active = active_.find(ref->meta().uid); active != active_.end()) {
     run.world.in_flight.assign(active->second.in_flight.begin(), active->second.in_flight.end());
     run.world.outcomes = active->second.outcomes;
@@ -156,7 +157,7 @@ loop::Task<Result<void>> AnalysisController::carryOut(const Prepared& run, analy
 
 loop::Task<Result<void>> AnalysisController::patchStatus(const Prepared& run, const model::AnalysisRunStatus& next) {
   const cluster::ObjectMeta& meta = run.ref->meta();
-  Value patch = objects::analysisRunStatusPatch(run.object, next);
+  Value patch = analysisRunStatusPatch(run.object, next);
   if (!patch.asObject().empty()) {
     const Result<cluster::ObjectRef> written =
         co_await context_.api->patch(cluster::kAnalysisRuns, meta.ns, meta.name, cluster::PatchType::kMerge,
@@ -183,7 +184,7 @@ void AnalysisController::measure(const Prepared& run, const std::string& metric,
                                  .run_name = run.ref->meta().name,
                                  .run_uid = run.ref->meta().uid,
                                  .attempt = attempt,
-                                 .metric = objects::readMetric(*resolved),
+                                 .metric = api::decodeMetric(*resolved),
                                  .provider = (*resolved)["provider"]};
   scope_.spawn(runMeasurement(run.ref->meta().uid, {run.ref->meta().ns, run.ref->meta().name}, std::move(request), call,
                               lastMeasurement(run.world.status, metric), run.secrets));

@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "api/keys.h"
+#include "api/workload_view.h"
 #include "base/log.h"
-#include "control/objects/rollout.h"
+#include "control/objects/patches.h"
 #include "control/rollout/analysis_runs.h"
 #include "control/rollout/gather.h"
 #include "control/rollout/replica_sets.h"
@@ -41,8 +42,12 @@ Result<void> unlessGone(Result<void> removed) {
 loop::Task<Result<ActEnd>> Actor::carryOut(View& view, rollout::Decision decision) {
   for (const rollout::Action& action : decision.actions) {
     const Result<void> done = co_await carryOut(view, action);
-    if (view.world.create_failure) co_return ActEnd{.decide_again = true};
-    if (done) continue;
+    if (done) {
+      // The actions after it tell of a success.
+      const bool creation = std::holds_alternative<rollout::CreateReplicaSet>(action);
+      if (creation && view.world.create_failure) co_return ActEnd{.decide_again = true};
+      continue;
+    }
     const std::string what = rollout::toString(action);
     if (rollout::onFailure(action) == rollout::OnFailure::kEndPass) {
       co_return std::unexpected(withContext(done.error(), what));
@@ -76,7 +81,7 @@ void Actor::takeReplicaSet(View& view, const cluster::ObjectRef& ref) {
   context_.caches.replica_sets->observe(ref);
   Value& object = view.replica_sets[ref->meta().name];
   object = ref->parse();
-  model::ReplicaSet set = objects::readReplicaSet(object);
+  model::ReplicaSet set = api::decodeReplicaSet(object);
   const auto known = std::ranges::find(view.world.replica_sets, set.name, &model::ReplicaSet::name);
   if (known == view.world.replica_sets.end())
     view.world.replica_sets.push_back(std::move(set));
@@ -178,7 +183,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SetReplicasDefaul
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::PatchStatus& action) {
-  Value patch = objects::rolloutStatusPatch(view.object, action.next);
+  Value patch = rolloutStatusPatch(view.object, action.next);
   if (patch.asObject().empty()) co_return {};
   if (action.guarded) patch["metadata"]["resourceVersion"] = view.ref->meta().resource_version;
   co_return co_await patchRollout(view, std::move(patch), "status");

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <set>
 
+#include "api/analysis_view.h"
 #include "api/keys.h"
+#include "api/rollout_view.h"
 #include "cluster/kinds.h"
 #include "cluster/object.h"
 #include "control/analysis/arguments.h"
-#include "control/objects/analysis.h"
 #include "control/rollout/replica_sets.h"
 
 namespace towpath::control {
@@ -30,7 +31,7 @@ Result<void> collect(const std::vector<model::TemplateRef>& refs, const FindTemp
     if (!out.seen.insert({ref.cluster_scope, ref.name}).second) continue;
     Value found = find(ref);
     if (found.isNull()) return fail(ErrorKind::kInvalid, missing(ref));
-    const std::vector<model::TemplateRef> nested = objects::readAnalysisRef(found["spec"]).templates;
+    const std::vector<model::TemplateRef> nested = api::decodeAnalysisRef(found["spec"]).templates;
     (ref.cluster_scope ? out.cluster : out.namespaced).push_back(std::move(found));
     if (Result<void> done = collect(nested, find, out); !done) return done;
   }
@@ -60,7 +61,7 @@ Result<void> mergeTemplate(Merged& into, const Value& spec) {
       !done) {
     return done;
   }
-  for (const Value& argument : spec["args"].asArray()) into.args.push_back(objects::readArgument(argument));
+  for (const Value& argument : spec["args"].asArray()) into.args.push_back(api::decodeArgument(argument));
   return {};
 }
 
@@ -145,7 +146,7 @@ Result<Value> makeAnalysisRun(const Value& rollout, const model::AnalysisRef& re
   Value& spec = run["spec"];
   spec["metrics"] = std::move(merged->metrics);
   Array list;
-  for (const model::Argument& argument : *args) list.push_back(objects::writeArgument(argument));
+  for (const model::Argument& argument : *args) list.push_back(api::encodeArgument(argument));
   if (!list.empty()) spec["args"] = std::move(list);
   if (!merged->dry_run.empty()) spec["dryRun"] = std::move(merged->dry_run);
   if (!merged->retention.empty()) spec["measurementRetention"] = std::move(merged->retention);

@@ -14,6 +14,7 @@ namespace towpath::control {
 namespace {
 
 constexpr Duration kResync = 15min;      // looks again at a settled Rollout
+constexpr Duration kNextTurn = 100ms;    // after as many decisions as one turn may take
 constexpr Duration kInvalidRetry = 10s;  // an invalid one: what it lacks may have come by ways that no watch shows
 
 }  // namespace
@@ -146,7 +147,8 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
     if (look_again_at) again = std::clamp(Duration(*look_again_at - now), Duration(1ms), again);
     co_return cluster::PassEnd{again};
   }
-  co_return cluster::PassEnd{Duration::zero()};
+  // Others have their turn first.
+  co_return cluster::PassEnd{kNextTurn};
 }
 
 // Adopts ReplicaSets of ours that lost their owner and lets go of those that the selector doesn't match (2.4).

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "api/keys.h"
+#include "api/rollout_view.h"
+#include "api/workload_view.h"
 #include "cluster/kinds.h"
-#include "control/objects/analysis.h"
-#include "control/objects/read.h"
-#include "control/objects/rollout.h"
+#include "control/objects/patches.h"
 #include "control/rollout/analysis_runs.h"
 #include "control/rollout/replica_sets.h"
 #include "engine/rollout/decide.h"
@@ -95,7 +95,7 @@ void gatherServices(const RolloutContext& context, View& view) {
       continue;
     }
     const Value service = found->parse();
-    view.world.services.push_back({use.role, objects::readService(service)});
+    view.world.services.push_back({use.role, api::decodeService(service)});
     noteInvalid(view, wrongService(view, service, use));
   }
 }
@@ -130,7 +130,7 @@ void gatherReplicaSets(const RolloutContext& context, View& view) {
   for (const cluster::ObjectRef& ref : context.caches.replica_sets->controlledBy(view.world.uid)) {
     if (!ref->meta().label(api::kHashLabel)) continue;
     const auto place = view.replica_sets.insert_or_assign(ref->meta().name, ref->parse()).first;
-    view.world.replica_sets.push_back(objects::readReplicaSet(place->second));
+    view.world.replica_sets.push_back(api::decodeReplicaSet(place->second));
     objects.push_back(&place->second);
   }
   const Value* fresh = findNewReplicaSet(view.object, view.world.computed_hash, objects, context.facts);
@@ -149,7 +149,7 @@ void gatherRuns(const RolloutContext& context, View& view) {
 bool podAvailable(const Value& pod, std::int32_t min_ready_seconds, WallTime now) {
   for (const Value& condition : pod["status"]["conditions"].asArray()) {
     if (condition["type"].asStringView() != "Ready" || condition["status"].asStringView() != "True") continue;
-    const std::optional<WallTime> since = objects::optionalTime(condition["lastTransitionTime"]);
+    const std::optional<WallTime> since = parseRfc3339(condition["lastTransitionTime"].asStringView());
     return min_ready_seconds == 0 || (since && *since + std::chrono::seconds(min_ready_seconds) <= now);
   }
   return false;
@@ -161,8 +161,7 @@ void gatherPods(const RolloutContext& context, View& view) {
   for (const model::ReplicaSet& set : view.world.replica_sets) {
     for (const cluster::ObjectRef& ref : context.caches.pods->controlledBy(set.uid)) {
       const Value pod = ref->parse();
-      view.world.pods.push_back({ref->meta().name,
-                                 objects::optionalTime(pod["metadata"]["creationTimestamp"]).value_or(WallTime{}),
+      view.world.pods.push_back({ref->meta().name, creationTime(pod),
                                  podAvailable(pod, view.world.spec.min_ready_seconds, now), ref->meta().deleting});
     }
   }
@@ -227,13 +226,13 @@ rollout::AnalysisRunView readRunView(const Value& run) {
   view.name = std::string(cluster::nameOf(run));
   view.type = rollout::parseAnalysisType(cluster::labelOf(run, api::kRolloutType));
   const Value& index = run["metadata"]["labels"][api::kStepIndex];
-  if (index.isString()) view.step_index = objects::intOrText(index);
+  view.step_index = numberIn(index);
   view.hash = std::string(cluster::labelOf(run, api::kHashLabel));
   const Value& revision = run["metadata"]["annotations"][api::kRevision];
-  if (revision.isString()) view.revision = objects::intOrText(revision);
+  view.revision = numberIn(revision);
   view.phase = model::parseAnalysisPhase(run["status"]["phase"].asStringView());
   view.message = run["status"]["message"].asString();
-  view.creation_time = objects::optionalTime(run["metadata"]["creationTimestamp"]).value_or(WallTime{});
+  view.creation_time = creationTime(run);
   view.terminate = run["spec"]["terminate"].asBool();
   view.deleting = !run["metadata"]["deletionTimestamp"].isNull();
   return view;
@@ -248,21 +247,16 @@ void readRollout(const RolloutContext& context, View& view) {
   world.uid = meta.uid;
   world.generation = meta.generation;
   const Value& revision = object["metadata"]["annotations"][api::kRevision];
-  world.revision.reset();
-  if (revision.isString()) world.revision = objects::intOrText(revision);
+  world.revision = numberIn(revision);
   world.recreate = cluster::annotationOf(object, api::kStrategyAnnotation) == "recreate";
-  world.status = objects::readRolloutStatus(object);
+  world.status = api::decodeRolloutStatus(object);
   world.invalid.reset();
-  if (Result<model::RolloutSpec> spec = objects::readRolloutSpec(object)) {
-    world.spec = std::move(*spec);
-  } else {
-    world.invalid = describe(spec.error());
-  }
+  world.spec = api::decodeRolloutSpec(object);
   noteInvalid(view, context.facts.validate(object));
   world.computed_hash = context.facts.template_hash(object["spec"]["template"], world.status.collision_count);
   const Value& strategy = object["spec"]["strategy"];
   world.step_hash = strategy["canary"].isObject() ? context.facts.step_hash(strategy["canary"]["steps"]) : "";
-  world.selector_text = objects::selectorText(object);
+  world.selector_text = api::selectorText(object["spec"]["selector"]);
 }
 
 View gather(const RolloutContext& context, cluster::ObjectRef ref) {

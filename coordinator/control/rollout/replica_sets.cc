@@ -7,7 +7,6 @@
 #include "api/keys.h"
 #include "cluster/kinds.h"
 #include "cluster/object.h"
-#include "control/objects/read.h"
 
 namespace towpath::control {
 namespace {
