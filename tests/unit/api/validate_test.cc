@@ -181,8 +181,9 @@ TEST_CASE("what a Rollout refers to must be there and fit") {
       {"s", read("{metadata: {name: s}, spec: {selector: {app: x, rollouts-pod-template-hash: abc}}}")},
       {"c", read("{metadata: {name: c}, spec: {selector: {app: x}}}")}};
   std::map<std::string, Value, std::less<>> templates{
-      {"t", read("{metadata: {name: t}, spec: {args: [{name: host}], templates: [{templateName: nest}], metrics: [{name: "
-                 "m, provider: {}}]}}")},
+      {"t",
+       read("{metadata: {name: t}, spec: {args: [{name: host}], templates: [{templateName: nest}], metrics: [{name: "
+            "m, provider: {}}]}}")},
       {"nest", read("{metadata: {name: nest}, spec: {metrics: [{name: k, interval: 5s, count: 2}]}}")},
       {"bg", read("{metadata: {name: bg}, spec: {args: [{name: other}], metrics: [{name: m, interval: 5s}]}}")}};
   const auto in = [](auto& map) {
