@@ -41,7 +41,9 @@ Result<Duration> parsePauseDuration(std::string_view text) {
         ErrorKind::kInvalid,
         fmt::format("\"{}\" is no pause duration: write seconds (30) or a duration such as \"30s\" or \"1h\"", text));
   }
-  return std::chrono::floor<std::chrono::seconds>(*parsed);
+  // A century and no end are the same to people, and sums of times stay in range.
+  constexpr Duration kLongest = 24h * 36500;
+  return std::chrono::floor<std::chrono::seconds>(std::min(*parsed, kLongest));
 }
 
 const char* toString(PauseReason reason) {

@@ -163,6 +163,26 @@ TEST_CASE("a bad last answer of a terminated run is not lost") {
   CHECK(run.phase() == "Failed");
 }
 
+TEST_CASE("an interval of nothing does not measure without a break") {
+  for (const char* interval : {"0s", "-1h", "1ms"}) {
+    model::Metric metric_now = metric();
+    metric_now.interval = interval;
+    Run run({metric_now});
+    run.decideOnce();
+    run.answer("errors", Value(0.0));
+    CHECK(run.next_look == kStart + 1s);
+    CHECK(run.asked.size() == 1);
+  }
+}
+
+TEST_CASE("times of a thousand years stay in range") {
+  model::Metric late = metric();
+  late.initial_delay = "2500000h";
+  Run run({late});
+  run.decideOnce();
+  CHECK(*run.next_look > kStart);
+}
+
 TEST_CASE("initialDelay") {
   model::Metric later = metric();
   later.initial_delay = "1m";

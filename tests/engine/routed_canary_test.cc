@@ -210,7 +210,15 @@ TEST_CASE("an unverified weight holds the step; at the end it also keeps the old
   s.world.traffic.verified = true;
   s.converge();
   CHECK(s.status().stable_rs == "v2");
-  CHECK(s.status().canary.weights->verified == true);
+  CHECK_FALSE(s.status().canary.weights->verified.has_value());
+}
+
+TEST_CASE("a node that is away after the promotion changes nothing") {
+  Scenario s(routedCanary({setWeight(50)}), 2);
+  s.deployFirst();
+  s.world.traffic.verified = false;
+  CHECK(decide(s.world, s.now).actions.empty());
+  CHECK_FALSE(decide(s.world, s.now).look_again_at.has_value());
 }
 
 TEST_CASE("a router that cannot tell what it carries is asked once") {

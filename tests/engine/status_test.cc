@@ -64,6 +64,24 @@ TEST_CASE("steps that nobody carries out are a condition, never skipped") {
   }
 }
 
+TEST_CASE("numbers out of range are refused before any arithmetic") {
+  const auto message = [](model::CanaryStrategy strategy, std::int32_t replicas) {
+    Scenario s(std::move(strategy), replicas);
+    s.changeTemplate("v1");
+    s.settle();
+    CHECK(s.world.replica_sets.empty());
+    return s.status().message;
+  };
+  CHECK(message(canary({}), -1).find("spec.replicas: Invalid value: -1") != std::string::npos);
+  CHECK(message(canary({}), 2'000'000'000).find("spec.replicas") != std::string::npos);
+  CHECK(message(canary({setWeight(101)}), 1).find("spec.strategy.steps[0].setWeight: Invalid value: 101") !=
+        std::string::npos);
+  model::CanaryStrategy routed = routedCanary({model::SetCanaryScaleStep{-2, std::nullopt, false}});
+  CHECK(message(routed, 1).find("setCanaryScale.replicas: Invalid value: -2") != std::string::npos);
+  routed.traffic_routing->max_traffic_weight = 0;
+  CHECK(message(routed, 1).find("maxTrafficWeight: Invalid value: 0") != std::string::npos);
+}
+
 TEST_CASE("no progress until the deadline: Degraded; it recovers by itself") {
   Scenario s(canary({setWeight(50), pause()}), 2);
   s.world.spec.progress_deadline_seconds = 60;

@@ -13,6 +13,8 @@ using model::Measurement;
 using model::MetricResult;
 
 constexpr Duration kErrorRetry = 10s;  // after an error, and where no interval is set
+// Measurements are known by their times, which are whole seconds.
+constexpr Duration kShortestInterval = 1s;
 constexpr const char* kTerminated = "Metric Terminated";
 
 struct RunPass {
@@ -40,7 +42,10 @@ bool inFlight(const RunPass& pass, const std::string& metric) {
   return std::ranges::find(pass.world.in_flight, metric) != pass.world.in_flight.end();
 }
 
-Duration durationOf(const std::string& text) { return parseGoDuration(text).value_or(Duration::zero()); }
+// Bounded, so that sums of times stay in range.
+Duration durationOf(const std::string& text, Duration least) {
+  return std::clamp(parseGoDuration(text).value_or(Duration::zero()), least, Duration(24h * 36500));
+}
 
 // ---- folding in what came back
 // -----------------------------------------------------------------------------------------
@@ -192,11 +197,11 @@ void continueMeasurement(RunPass& pass, const MetricResult& result, bool termina
 
 WallTime dueAt(const RunPass& pass, const model::Metric& metric, const MetricResult* result) {
   if (result == nullptr || result->measurements.empty()) {
-    return pass.next.started_at.value_or(pass.stamp) + durationOf(metric.initial_delay);
+    return pass.next.started_at.value_or(pass.stamp) + durationOf(metric.initial_delay, 0s);
   }
   const Measurement& last = result->measurements.back();
   const bool retry = last.phase == AnalysisPhase::kError || metric.interval.empty();
-  return last.finished_at.value_or(pass.stamp) + (retry ? kErrorRetry : durationOf(metric.interval));
+  return last.finished_at.value_or(pass.stamp) + (retry ? kErrorRetry : durationOf(metric.interval, kShortestInterval));
 }
 
 void measure(RunPass& pass, const model::Metric& metric, bool terminating) {

@@ -7,6 +7,11 @@ namespace {
 
 const model::CanaryStrategy& strategy(const Pass& pass) { return *pass.spec().canary(); }
 
+// ⌊weight · part / whole⌋
+std::int32_t parts(std::int32_t weight, std::int32_t part, std::int32_t whole) {
+  return static_cast<std::int32_t>(std::int64_t{weight} * part / whole);
+}
+
 std::int32_t persistedWeight(const Pass& pass) {
   return pass.old().canary.weights ? pass.old().canary.weights->canary.weight : 0;
 }
@@ -18,7 +23,7 @@ std::int32_t returningWeight(const Pass& pass) {
   if (!strategy(pass).dynamic_stable_scale || stable == nullptr || newSet(pass) == nullptr || pass.wanted() == 0)
     return 0;
   const std::int32_t most = strategy(pass).maxWeight();
-  const std::int32_t carried = most * stable->available_replicas / pass.wanted();
+  const std::int32_t carried = parts(most, stable->available_replicas, pass.wanted());
   const std::int32_t expected = std::max(0, most - carried);
   const std::int32_t target = desiredCanaryWeight(pass);
   if (!pass.old().canary.weights) return std::max(expected, target);
@@ -31,8 +36,8 @@ std::int32_t returningWeight(const Pass& pass) {
 std::int32_t fullPromotionWeight(const Pass& pass) {
   if (!strategy(pass).dynamic_stable_scale) return persistedWeight(pass);
   if (pass.wanted() == 0) return strategy(pass).maxWeight();
-  return std::min(strategy(pass).maxWeight(),
-                  strategy(pass).maxWeight() * newSet(pass)->available_replicas / pass.wanted());
+  const std::int32_t most = strategy(pass).maxWeight();
+  return std::min(most, parts(most, newSet(pass)->available_replicas, pass.wanted()));
 }
 
 // While pods are still missing, the weight is that of the steps already done. It rises to it only if the canary can
@@ -63,7 +68,7 @@ bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
   const ReplicaSet* stable = stableSet(pass);
   if (stable == nullptr) return false;
   const std::int32_t most = strategy(pass).maxWeight();
-  const auto needed = static_cast<std::int32_t>(std::int64_t{most - canary_weight} * pass.wanted() / most);
+  const std::int32_t needed = parts(pass.wanted(), most - canary_weight, most);
   if (stable->available_replicas >= needed) return true;
   // An abort does not wait for the last stable pod: what is left on the canary is known to be bad.
   if (isAborted(pass) && !strategy(pass).dynamic_stable_scale) return stable->available_replicas > 0;
@@ -92,14 +97,15 @@ void recordWeights(Pass& pass, const TrafficSetting& setting) {
     eventAfterPatch(pass, "TrafficWeightUpdated",
                     fmt::format("Traffic weight updated {}to {}", from, setting.canary_weight));
   }
-  weights.verified = pass.in.traffic.verified;
+  // Once promoted there is nothing to wait for; a node that is away must not keep the status changing.
+  if (!fullyPromoted(pass)) weights.verified = pass.in.traffic.verified;
   pass.next.canary.weights = std::move(weights);
 }
 
 // A weight that the data plane does not carry yet holds the step; at the end of the rollout it also keeps the old
 // version.
 void awaitVerification(Pass& pass, const TrafficSetting& setting) {
-  if (pass.world.traffic.verified != false) return;
+  if (fullyPromoted(pass) || pass.world.traffic.verified != false) return;
   lookAgain(pass, pass.now + 10s);
   const bool at_end = setting.canary_weight == strategy(pass).maxWeight();
   if (at_end) pass.hold_promotion = true;

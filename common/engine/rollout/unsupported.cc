@@ -5,6 +5,9 @@
 namespace towpath::rollout {
 namespace {
 
+// Above it sums of pods could overflow; no cluster runs as many.
+constexpr std::int32_t kMaxReplicas = 10'000'000;
+
 bool carriedOut(const model::Step& step) {
   return std::holds_alternative<model::SetWeightStep>(step) || std::holds_alternative<model::PauseStep>(step) ||
          std::holds_alternative<model::SetCanaryScaleStep>(step) || std::holds_alternative<model::AnalysisStep>(step);
@@ -12,6 +15,34 @@ bool carriedOut(const model::Step& step) {
 
 std::string refuse(std::string_view path, std::string_view what) {
   return fmt::format("{}: Unsupported value: {} is not supported by this controller; remove it", path, what);
+}
+
+// The api layer checks the same; arithmetic here relies on it.
+std::optional<std::string> outOfRange(const model::RolloutSpec& spec) {
+  const auto between = [](std::int32_t value, std::int32_t least, std::int32_t most, std::string_view path) {
+    return value >= least && value <= most
+               ? std::nullopt
+               : std::optional(
+                     fmt::format("{}: Invalid value: {}: must be between {} and {}", path, value, least, most));
+  };
+  if (auto error = between(spec.wantedReplicas(), 0, kMaxReplicas, "spec.replicas")) return error;
+  const model::CanaryStrategy* canary = spec.canary();
+  if (canary == nullptr) return std::nullopt;
+  const std::string routing = "spec.strategy.trafficRouting.maxTrafficWeight";
+  if (auto error = between(canary->maxWeight(), 1, std::numeric_limits<std::int32_t>::max(), routing)) return error;
+  for (std::size_t i = 0; i < canary->steps.size(); ++i) {
+    const std::string path = fmt::format("spec.strategy.steps[{}]", i);
+    if (const auto* weight = std::get_if<model::SetWeightStep>(&canary->steps[i])) {
+      if (auto error = between(weight->weight, 0, canary->maxWeight(), path + ".setWeight")) return error;
+    }
+    const auto* scale = std::get_if<model::SetCanaryScaleStep>(&canary->steps[i]);
+    if (scale == nullptr) continue;
+    if (auto error = between(scale->replicas.value_or(0), 0, kMaxReplicas, path + ".setCanaryScale.replicas"))
+      return error;
+    if (auto error = between(scale->weight.value_or(0), 0, canary->maxWeight(), path + ".setCanaryScale.weight"))
+      return error;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> unsupportedCanary(const World& world, const model::CanaryStrategy& canary) {
@@ -46,6 +77,7 @@ std::optional<std::string> unsupportedBlueGreen(const World& world, const model:
 }  // namespace
 
 std::optional<std::string> unsupported(const World& world) {
+  if (std::optional<std::string> error = outOfRange(world.spec)) return error;
   if (world.spec.workload_ref) return refuse("spec.workloadRef", "workloadRef");
   if (const model::CanaryStrategy* canary = world.spec.canary()) return unsupportedCanary(world, *canary);
   if (const model::BlueGreenStrategy* blue_green = world.spec.blueGreen())
