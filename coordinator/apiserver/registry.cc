@@ -11,7 +11,6 @@
 #include "apiserver/watch.h"
 #include "apiserver/write_pass.h"
 #include "base/base64.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "crds/crds.h"
 #include "json/parse.h"
@@ -26,6 +25,14 @@ namespace {
 
 constexpr int kNameAttempts = 8;           // of generateName
 constexpr std::size_t kPrefixLength = 58;  // of a generated name: five characters are added
+
+// Five of the 27 characters that can spell no word, as the peer's names end.
+std::string randomSuffix(loop::Loop& loop) {
+  constexpr std::string_view kAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+  std::string suffix;
+  for (int i = 0; i < 5; ++i) suffix += kAlphabet[loop.random() % kAlphabet.size()];
+  return suffix;
+}
 
 store::Key keyOf(const Kind& kind, std::string_view ns, std::string_view name) {
   return {kind.storageName(), kind.resource.namespaced ? std::string(ns) : std::string(), std::string(name)};
@@ -240,7 +247,7 @@ loop::Task<Answer<Written>> Registry::create(KindRef kind, std::string ns, Value
   if (!name.empty() || prefix.empty())
     co_return co_await createOnce(kind, ns, name, std::move(object), std::move(options));
   for (int attempt = 1;; ++attempt) {
-    const auto generated = prefix + safeEncode(fmt::format("{:05}", loop_.random() % 100000)).substr(0, 5);
+    const auto generated = prefix + randomSuffix(loop_);
     auto made = co_await createOnce(kind, ns, generated, object, options);
     if (made || made.error().reason != Reason::kAlreadyExists || attempt == kNameAttempts) co_return made;
   }
