@@ -35,6 +35,10 @@ Result<void> writeFiles(const std::vector<File>& files) {
   return {};
 }
 
+bool hasCurrentWorker(const Processes& processes) {
+  return !processes.workers.empty() && processes.workers.front().age == WorkerAge::kCurrent;
+}
+
 class Haproxy final : public Proxy {
  public:
   Haproxy(loop::UvLoop& loop, HaproxyOptions options)
@@ -70,7 +74,10 @@ class Haproxy final : public Proxy {
   loop::Task<Result<void>> syncAll(const Layout& layout, const ProxyState& state);
   loop::Task<Result<void>> saveFiles(const HaproxyFiles& files);
   loop::Task<Result<void>> saveLayout(const Layout& layout);
-  Result<void> checkListeners(const ProxyState& state) const;
+  loop::Task<Result<Applied>> applyNow(ProxyState state);
+  std::vector<RefusedListener> leaveOutRefused(ProxyState& state) const;
+  loop::Task<Result<Processes>> startProcess(OwnedFd lock);
+  loop::Task<Result<Processes>> launchAndWait(const OwnedFd& lock);
   void forgetStaleFiles(const HaproxyFiles& files);
   loop::Task<Result<void>> checkFiles(const Layout& layout, const ProxyState& state);
   loop::Task<Result<void>> reload(const Processes& before, const Layout& layout, const ProxyState& state,
@@ -88,6 +95,7 @@ class Haproxy final : public Proxy {
   loop::Semaphore turn_;  // one change at a time
   Layout layout_;
   std::optional<ProxyState> applied_;
+  std::optional<ProxyState> wanted_;            // with the listeners that were refused
   std::map<std::string, std::string> written_;  // path → what we last wrote there
   std::vector<WorkerCounters> finished_;        // last counters of old workers that are gone
   std::string epoch_;                           // of the running configuration
@@ -147,31 +155,43 @@ loop::Task<Result<Processes>> Haproxy::awaitAnswer(Duration limit, int child) {
 // Whoever gets the lock starts HAProxy, and HAProxy has the lock from then on. Else one lives: it answers, or it is
 // just being born or ending.
 loop::Task<Result<Processes>> Haproxy::ensureRunning() {
-  if (Result<Processes> running = co_await cli_.processes(); running && !running->workers.empty()) co_return running;
+  if (Result<Processes> running = co_await cli_.processes(); running && hasCurrentWorker(*running)) co_return running;
   const MonoTime deadline = loop_.now() + options_.start_limit;
   while (true) {
-    const Result<OwnedFd> lock = takeLock(path("lock"));
+    Result<OwnedFd> lock = takeLock(path("lock"));
     if (!lock) co_return std::unexpected(lock.error());
-    if (*lock) {
-      if (!std::filesystem::exists(path("haproxy.cfg"))) {
-        epoch_ = makeEpoch();
-        const Result<void> saved = co_await saveFiles(renderHaproxy(layout_, ProxyState(), paths(), options_.tuning));
-        if (!saved) co_return std::unexpected(saved.error());
-      }
-      const std::int64_t log_offset = fileSize(path("haproxy.log"));
-      const Result<int> pid = launch(launchSettings(), *lock);
-      if (!pid) co_return std::unexpected(pid.error());
-      ++starts_;
-      log::info("HAProxy started", {{"pid", *pid}});
-      Result<Processes> running = co_await awaitAnswer(options_.start_limit, *pid);
-      if (running) co_return running;
-      reap(*pid);
-      co_return fail(ErrorKind::kUnavailable, fmt::format("HAProxy does not start: {} {}", running.error().message,
-                                                          alertsSince(path("haproxy.log"), log_offset)));
-    }
+    if (*lock) co_return co_await startProcess(std::move(*lock));
     Result<Processes> running = co_await awaitAnswer(kIdlePoll);
     if (running || loop_.now() >= deadline) co_return running;
   }
+}
+
+// With the files of the last state. If HAProxy cannot start with those, say because something else has one of its ports
+// since, then without any listener: the next apply finds out what can be done.
+loop::Task<Result<Processes>> Haproxy::startProcess(OwnedFd lock) {
+  if (std::filesystem::exists(path("haproxy.cfg"))) {
+    Result<Processes> running = co_await launchAndWait(lock);
+    if (running) co_return running;
+    log::error("HAProxy does not start with its last configuration, it starts without listeners",
+               {{"error", running.error().message}});
+  }
+  epoch_ = makeEpoch();
+  const Result<void> saved = co_await saveFiles(renderHaproxy(layout_, ProxyState(), paths(), options_.tuning));
+  if (!saved) co_return std::unexpected(saved.error());
+  co_return co_await launchAndWait(lock);
+}
+
+loop::Task<Result<Processes>> Haproxy::launchAndWait(const OwnedFd& lock) {
+  const std::int64_t log_offset = fileSize(path("haproxy.log"));
+  const Result<int> pid = launch(launchSettings(), lock);
+  if (!pid) co_return std::unexpected(pid.error());
+  ++starts_;
+  log::info("HAProxy started", {{"pid", *pid}});
+  Result<Processes> running = co_await awaitAnswer(options_.start_limit, *pid);
+  if (running) co_return running;
+  reap(*pid);
+  co_return fail(ErrorKind::kUnavailable, fmt::format("HAProxy does not start: {} {}", running.error().message,
+                                                      alertsSince(path("haproxy.log"), log_offset)));
 }
 
 loop::Task<void> Haproxy::watch() {
@@ -198,8 +218,9 @@ loop::Task<Result<void>> Haproxy::revive() {
   const auto turn = co_await turn_.acquire();
   const Result<Processes> running = co_await ensureRunning();
   if (!running) co_return std::unexpected(running.error());
-  if (!applied_) co_return Result<void>();
-  co_return co_await syncAll(layout_, *applied_);
+  if (!wanted_) co_return Result<void>();
+  const Result<Applied> applied = co_await applyNow(*wanted_);
+  co_return applied ? Result<void>() : std::unexpected(applied.error());
 }
 
 loop::Task<Result<void>> Haproxy::syncAll(const Layout& layout, const ProxyState& state) {
@@ -254,6 +275,11 @@ void Haproxy::forgetStaleFiles(const HaproxyFiles& files) {
 
 loop::Task<Result<Applied>> Haproxy::apply(ProxyState state) {
   const auto turn = co_await turn_.acquire();
+  wanted_ = state;
+  co_return co_await applyNow(std::move(state));
+}
+
+loop::Task<Result<Applied>> Haproxy::applyNow(ProxyState state) {
   const MonoTime began = loop_.now();
   const Result<Processes> processes = co_await ensureRunning();
   if (!processes) co_return std::unexpected(processes.error());
@@ -261,6 +287,7 @@ loop::Task<Result<Applied>> Haproxy::apply(ProxyState state) {
   const Result<RunningStructure> running = co_await readStructure(cli_, processes->workers.front().pid);
   if (!running) co_return std::unexpected(running.error());
   epoch_ = running->epoch;
+  Applied applied{.refused = leaveOutRefused(state)};
   Layout layout = place(layout_, state);
   HaproxyFiles files = renderHaproxy(layout, state, paths(), options_.tuning);
   const bool structural = files.structure != running->structure;
@@ -270,27 +297,31 @@ loop::Task<Result<Applied>> Haproxy::apply(ProxyState state) {
     epoch_ = makeEpoch();
     files = renderHaproxy(layout, state, paths(), options_.tuning);
     done = co_await reload(*processes, layout, state, files, running->epoch);
-    if (!done) epoch_ = running->epoch;
   } else {
     done = co_await saveLayout(layout);
+    if (done) layout_ = layout;
     if (done) done = co_await syncAll(layout, state);
     if (done) done = co_await saveFiles(files);
   }
   if (!done) co_return std::unexpected(done.error());
   const bool same = !structural && applied_ == state;
-  layout_ = std::move(layout);
   applied_ = std::move(state);
-  co_return Applied{structural ? Change::kReload : same ? Change::kNone : Change::kRuntime, loop_.now() - began};
+  applied.change = structural ? Change::kReload : same ? Change::kNone : Change::kRuntime;
+  applied.took = loop_.now() - began;
+  co_return applied;
 }
 
-// Only the listeners that the running configuration lacks: the others are HAProxy's already.
-Result<void> Haproxy::checkListeners(const ProxyState& state) const {
+// Only listeners that the running configuration lacks are tried: the others are HAProxy's already.
+std::vector<RefusedListener> Haproxy::leaveOutRefused(ProxyState& state) const {
   const std::string running = readFile(path("haproxy.cfg")).value_or("");
-  for (const Listener& listener : state.listeners) {
-    if (running.contains("  " + bindLine(listener) + "\n")) continue;
-    if (const Result<void> free = checkListen(listener.address, listener.port); !free) return free;
-  }
-  return {};
+  std::vector<RefusedListener> refused;
+  std::erase_if(state.listeners, [&](const Listener& listener) {
+    if (running.contains("  " + bindLine(listener) + "\n")) return false;
+    const Result<void> allowed = checkListen(listener.address, listener.port);
+    if (!allowed) refused.push_back({listener.address, listener.port, allowed.error().message});
+    return !allowed;
+  });
+  return refused;
 }
 
 // The new configuration beside the present one, with its own maps, so that a refusal leaves all as it was.
@@ -312,8 +343,10 @@ loop::Task<Result<void>> Haproxy::checkFiles(const Layout& layout, const ProxySt
 
 loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& layout, const ProxyState& state,
                                          const HaproxyFiles& files, std::string running_epoch) {
-  if (const Result<void> free = checkListeners(state); !free) co_return free;
-  if (const Result<void> checked = co_await checkFiles(layout, state); !checked) co_return checked;
+  if (const Result<void> checked = co_await checkFiles(layout, state); !checked) {
+    epoch_ = running_epoch;
+    co_return checked;
+  }
   Result<void> saved = co_await saveLayout(layout);
   if (saved) saved = co_await saveFiles(files);
   if (!saved) co_return saved;
@@ -327,6 +360,7 @@ loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& 
     co_await saveFiles(renderHaproxy(layout_, last, paths(), options_.tuning));
     co_return reloaded;
   }
+  layout_ = layout;
   if (held) scope_.spawn(keepUntilIdle(former, std::move(*held)));
   forgetStaleFiles(files);
   co_return co_await syncAll(layout, state);

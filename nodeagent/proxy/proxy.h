@@ -20,9 +20,17 @@ namespace towpath::proxy {
 enum class Change { kNone, kRuntime, kReload };
 const char* toString(Change change);
 
+// A listener that this machine does not allow, now: its port is taken, or reserved. All else is applied; the next apply
+// tries again.
+struct RefusedListener {
+  std::string address;
+  std::uint16_t port = 0;
+  std::string reason;
+};
 struct Applied {
   Change change = Change::kNone;
   Duration took{};
+  std::vector<RefusedListener> refused;
 };
 
 // What the proxy does now, read from the proxy itself and not from our wishes.
@@ -76,7 +84,7 @@ class Proxy {
   // kInvalid: the proxy refused the configuration (message names why); the former state goes on unchanged.
   virtual loop::Task<Result<Applied>> apply(ProxyState state) = 0;
 
-  // The state that was applied last by this object; nullptr before.
+  // The state that was applied last by this object, without refused listeners; nullptr before.
   virtual const ProxyState* applied() const = 0;
 
   virtual loop::Task<Result<Observed>> observe() = 0;
