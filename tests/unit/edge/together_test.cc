@@ -233,7 +233,7 @@ TEST_CASE("endpoints follow services and pods") {
   world.playAgents();
   auto slices = world.list(kEndpointSlices);
   REQUIRE(slices.size() == 2);  // each instance has a port of its own
-  CHECK(slices[0]["endpoints"][0]["conditions"]["ready"] == Value(true));
+  CHECK(std::as_const(slices[0])["endpoints"][0]["conditions"]["ready"] == Value(true));
 
   world.merge(kReplicaSets, "web", R"({"spec":{"replicas":1}})");
   world.settle();
