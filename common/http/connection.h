@@ -120,7 +120,17 @@ class Connection {
 struct Connection::Exchange {
   explicit Exchange(std::size_t head_limit) : parser(head_limit) {}
 
+  // True each time another so many bytes were written.
+  bool turnIsOver(std::size_t bytes) {
+    constexpr std::size_t kTurn = 256u << 10;
+    written_this_turn += bytes;
+    if (written_this_turn < kTurn) return false;
+    written_this_turn = 0;
+    return true;
+  }
+
   RequestParser parser;
+  std::size_t written_this_turn = 0;
   std::string body;  // decoded, not yet read by the handler
   std::optional<Error> body_error;
   bool continue_due = false;  // the client waits for "100 Continue"

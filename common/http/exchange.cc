@@ -266,7 +266,8 @@ void Connection::startResponse(int status, Headers headers) {
 bool Connection::sendPiece(std::string_view piece) {
   Exchange& exchange = *exchange_;
   if (exchange.finished) throw std::logic_error("a response was written to after its end");
-  if (piece.empty() || exchange.head_only) return socket_ != nullptr;
+  if (exchange.head_only) return false;
+  if (piece.empty()) return socket_ != nullptr;
   if (exchange.chunked) {
     char size[24];
     char* end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
@@ -343,9 +344,11 @@ Task<Result<void>> ResponseWriter::send(int status, Headers headers, std::string
 void ResponseWriter::start(int status, Headers headers) { connection_.startResponse(status, std::move(headers)); }
 
 Task<Result<void>> ResponseWriter::write(std::string_view piece) {
-  connection_.sendPiece(piece);
+  const bool sent = connection_.sendPiece(piece);
   if (connection_.queued() > kQueueHigh) co_await connection_.waitForQueue(kQueueLow);
-  if (!connection_.socket_) co_return std::unexpected(connection_.goneError());
+  // A client as fast as the handler must not keep the loop from everybody else.
+  if (sent && connection_.exchange_->turnIsOver(piece.size())) co_await loop::yield(connection_.host_.loop);
+  if (!sent || !connection_.socket_) co_return std::unexpected(connection_.goneError());
   co_return Result<void>();
 }
 

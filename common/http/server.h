@@ -77,7 +77,8 @@ class Request {
 };
 
 // Answers one request: either send(), or start(), then write()/trySend() any number of times, then finish(). A handler
-// that returns before finish() has it done for it. For HEAD the same calls are made and no body bytes go out.
+// that returns before finish() has it done for it. For HEAD only the head goes out: write() and trySend() then fail at
+// once, so that an endless stream ends too.
 class ResponseWriter {
  public:
   // A whole response; sets Content-Length. Finishes when the bytes are handed to the kernel, up to a bounded rest.
