@@ -284,6 +284,21 @@ class UnknownFinder {
   std::vector<std::string> found_;
 };
 
+void checkTransition(const Value& schema, const Value& before, const Value& after, const std::string& path,
+                     FieldErrors& errors) {
+  if (before.isNull() || after.isNull() || errors.size() >= kMaxSchemaErrors) return;
+  for (const Value& rule : schema["x-kubernetes-validations"].asArray()) {
+    if (rule["rule"].asStringView() != "self == oldSelf" || before == after) continue;
+    errors.push_back({FieldErrorKind::kInvalid, path,
+                      fmt::format("Invalid value: \"{}\": {}", toString(after.kind()),
+                                  rule["message"].asStringView("field is immutable"))});
+  }
+  for (const Object::Member& property : schema["properties"].asObject()) {
+    checkTransition(property.value, before[property.key], after[property.key], json::joinPath(path, property.key),
+                    errors);
+  }
+}
+
 }  // namespace
 
 void applyDefaults(const Value& schema, Value& value) {
@@ -320,6 +335,12 @@ FieldErrors validateSchema(const Value& schema, const Value& object) {
   Validator validator;
   validator.check(schema, object, "");
   return validator.take();
+}
+
+FieldErrors validateTransition(const Value& schema, const Value& old_object, const Value& object) {
+  FieldErrors errors;
+  checkTransition(schema, old_object, object, "", errors);
+  return errors;
 }
 
 }  // namespace towpath::api

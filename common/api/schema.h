@@ -26,4 +26,8 @@ inline constexpr std::size_t kMaxSchemaErrors = 50;
 // What the object breaks, at most kMaxSchemaErrors.
 FieldErrors validateSchema(const Value& schema, const Value& object);
 
+// What an update breaks: fields whose schema has the rule "self == oldSelf" keep the value they once got. Entries of
+// lists are not looked into.
+FieldErrors validateTransition(const Value& schema, const Value& old_object, const Value& object);
+
 }  // namespace towpath::api

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "api/analysis_view.h"
+#include "api/keys.h"
 #include "api/validate.h"
 #include "api/validate_parts.h"
 #include "json/field.h"
@@ -10,7 +11,6 @@ namespace towpath::api {
 
 namespace {
 
-constexpr std::string_view kHashLabel = "rollouts-pod-template-hash";
 constexpr std::size_t kMaxTemplates = 200;  // that one analysis may reach through nesting
 
 struct ServiceReference {
@@ -68,7 +68,7 @@ std::optional<FieldError> checkService(const Value& rollout, const ServiceRefere
     return invalidValue(reference.path, name,
                         fmt::format("Service \"{}\" has unmatch label \"{}\" in rollout", reference.name, label.key));
   }
-  const Value& owner = (*service)["metadata"]["annotations"]["argo-rollouts.argoproj.io/managed-by-rollouts"];
+  const Value& owner = (*service)["metadata"]["annotations"][kManagedBy];
   if (owner.isString() && !(owner == rollout["metadata"]["name"])) {
     return invalidValue(reference.path, name,
                         fmt::format("Service \"{}\" is managed by another Rollout", reference.name));

@@ -5,13 +5,12 @@
 #include <set>
 
 #include "api/decode.h"
+#include "api/keys.h"
 #include "api/rollout_view.h"
 
 namespace towpath::api {
 
 namespace {
-
-constexpr std::string_view kHashLabel = "rollouts-pod-template-hash";
 
 std::optional<int> annotatedNumber(const Value& annotations, std::string_view key) {
   const std::string_view text = annotations[key].asStringView();
@@ -51,9 +50,9 @@ model::ReplicaSet decodeReplicaSet(const Value& object) {
   set.uid = metadata["uid"].asString();
   set.hash = metadata["labels"][kHashLabel].asString();
   set.creation_time = optionalTime(metadata["creationTimestamp"]).value_or(WallTime{});
-  set.revision = annotatedNumber(annotations, "rollout.argoproj.io/revision");
-  set.desired_replicas = annotatedNumber(annotations, "rollout.argoproj.io/desired-replicas");
-  if (const std::string* deadline = annotations["scale-down-deadline"].ifString(); deadline && !deadline->empty()) {
+  set.revision = annotatedNumber(annotations, kRevision);
+  set.desired_replicas = annotatedNumber(annotations, kDesiredReplicas);
+  if (const std::string* deadline = annotations[kScaleDownDeadline].ifString(); deadline && !deadline->empty()) {
     set.scale_down_deadline = parseRfc3339(*deadline).value_or(WallTime{});
   }
   set.min_ready_seconds = intOr(object["spec"]["minReadySeconds"], 0);
@@ -74,7 +73,7 @@ model::ReplicaSet decodeReplicaSet(const Value& object) {
 
 model::Service decodeService(const Value& object) {
   return {object["metadata"]["name"].asString(), object["spec"]["selector"][kHashLabel].asString(),
-          object["metadata"]["annotations"]["argo-rollouts.argoproj.io/managed-by-rollouts"].asString()};
+          object["metadata"]["annotations"][kManagedBy].asString()};
 }
 
 std::string selectorText(const Value& selector) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/schema.h"
 #include "api/validate.h"
 #include "apiserver/names.h"
 #include "base/base64.h"
@@ -260,6 +261,11 @@ void prepareCreate(const Kind& kind, Value& object) {
 
 void checkRules(const Kind& kind, const Value* old, const Value& object, std::vector<Cause>& causes) {
   if (!kind.custom && old != nullptr) checkImmutable(kind, *old, object, causes);
+  if (kind.custom && old != nullptr && kind.schema != nullptr) {
+    for (auto& error : api::validateTransition(*kind.schema, *old, object)) {
+      causes.push_back({toString(error.kind), std::move(error.message), std::move(error.path)});
+    }
+  }
   const auto& resource = kind.resource;
   if (resource == cluster::kReplicaSets) checkReplicaSet(object, causes);
   if (resource == cluster::kServices) checkService(object, causes);

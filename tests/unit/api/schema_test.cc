@@ -165,3 +165,15 @@ status:
   CHECK(api::validateSchema(schemaOf("analysis-run.yaml"), run).empty());
   CHECK(api::findUnknownFields(schemaOf("analysis-run.yaml"), run, api::UnknownFields::kKeep).empty());
 }
+
+TEST_CASE("a Rollout's selector cannot change once it is set") {
+  const Value schema = schemaOf("rollout.yaml");
+  const Value old_object = read("{spec: {replicas: 1, selector: {matchLabels: {app: x}}}}");
+  CHECK(api::validateTransition(schema, old_object, read("{spec: {replicas: 2, selector: {matchLabels: {app: x}}}}"))
+            .empty());
+  CHECK(api::validateTransition(schema, read("{spec: {}}"), old_object).empty());
+  const api::FieldErrors errors =
+      api::validateTransition(schema, old_object, read("{spec: {selector: {matchLabels: {app: y}}}}"));
+  REQUIRE(errors.size() == 1);
+  CHECK(api::describe(errors[0]) == "spec.selector: Invalid value: \"object\": .spec.selector is immutable");
+}
