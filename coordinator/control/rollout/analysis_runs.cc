@@ -153,16 +153,6 @@ Result<Value> makeAnalysisRun(const Value& rollout, const model::AnalysisRef& re
   return run;
 }
 
-std::optional<std::string> checkAnalysis(const model::AnalysisRef& reference, const FindTemplate& find) {
-  Result<Merged> merged = merge(reference, find);
-  if (!merged) return merged.error().message;
-  std::vector<model::Argument> placeholders;
-  for (const model::Argument& argument : reference.args) placeholders.push_back({.name = argument.name, .value = "x"});
-  const auto args = mergeArguments(std::move(merged->args), placeholders);
-  if (!args) return args.error().message;
-  return std::nullopt;
-}
-
 bool sameRun(const Value& a, const Value& b) {
   for (const char* key : {"metrics", "dryRun", "measurementRetention", "args"}) {
     if (!(a["spec"][key] == b["spec"][key])) return false;

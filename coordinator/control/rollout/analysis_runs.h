@@ -19,10 +19,6 @@ using FindTemplate = std::function<Value(const model::TemplateRef&)>;
 Result<Value> makeAnalysisRun(const Value& rollout, const model::AnalysisRef& reference,
                               const rollout::StartAnalysis& action, const FindTemplate& find);
 
-// The merge alone with placeholders for what is known only later: what is wrong with the reference, as 1.7 words it.
-// nullopt: nothing.
-std::optional<std::string> checkAnalysis(const model::AnalysisRef& reference, const FindTemplate& find);
-
 // Would the other run measure the same? (metrics, dryRun, measurementRetention, args)
 bool sameRun(const Value& a, const Value& b);
 

@@ -2,6 +2,7 @@
 
 #include "api/keys.h"
 #include "api/template_hash.h"
+#include "api/validate.h"
 
 namespace towpath::control {
 namespace {
@@ -12,13 +13,19 @@ bool sameTemplate(const Value& wanted, const Value& live) {
   return api::canonicalTemplate(left) == api::canonicalTemplate(right);
 }
 
+std::optional<std::string> firstError(const Value& rollout) {
+  const api::FieldErrors errors = api::validateRollout(rollout);
+  if (errors.empty()) return std::nullopt;
+  return api::describe(errors.front());
+}
+
 }  // namespace
 
 TemplateFacts peerFacts() {
   return {.template_hash = api::podTemplateHash,
           .step_hash = api::stepHash,
           .same_template = sameTemplate,
-          .validate = [](const Value&) { return std::optional<std::string>(); }};
+          .validate = firstError};
 }
 
 }  // namespace towpath::control

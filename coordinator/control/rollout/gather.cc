@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <list>
 #include <utility>
 
 #include "api/keys.h"
 #include "api/rollout_view.h"
+#include "api/validate.h"
 #include "api/workload_view.h"
 #include "cluster/kinds.h"
 #include "control/objects/patches.h"
-#include "control/rollout/analysis_runs.h"
 #include "control/rollout/replica_sets.h"
 #include "engine/rollout/decide.h"
 
@@ -22,65 +23,33 @@ using rollout::ServiceRole;
 struct ServiceUse {
   ServiceRole role;
   std::string name;
-  const char* path;
 };
 
 std::vector<ServiceUse> servicesOf(const model::RolloutSpec& spec) {
   std::vector<ServiceUse> uses;
   if (const model::BlueGreenStrategy* strategy = spec.blueGreen()) {
-    uses = {{ServiceRole::kActive, strategy->active_service, "spec.strategy.blueGreen.activeService"},
-            {ServiceRole::kPreview, strategy->preview_service, "spec.strategy.blueGreen.previewService"}};
+    uses = {{ServiceRole::kActive, strategy->active_service}, {ServiceRole::kPreview, strategy->preview_service}};
   }
   if (const model::CanaryStrategy* strategy = spec.canary()) {
-    uses = {{ServiceRole::kStable, strategy->stable_service, "spec.strategy.canary.stableService"},
-            {ServiceRole::kCanary, strategy->canary_service, "spec.strategy.canary.canaryService"}};
+    uses = {{ServiceRole::kStable, strategy->stable_service}, {ServiceRole::kCanary, strategy->canary_service}};
   }
   std::erase_if(uses, [](const ServiceUse& use) { return use.name.empty(); });
   return uses;
 }
 
-struct AnalysisUse {
-  const model::AnalysisRef* ref;
-  std::string path;
-};
-
-std::vector<AnalysisUse> analysesOf(const model::RolloutSpec& spec) {
-  std::vector<AnalysisUse> uses;
+std::vector<const model::AnalysisRef*> analysesOf(const model::RolloutSpec& spec) {
+  std::vector<const model::AnalysisRef*> refs;
   if (const model::BlueGreenStrategy* strategy = spec.blueGreen()) {
-    if (strategy->pre_promotion_analysis) {
-      uses.push_back({&*strategy->pre_promotion_analysis, "spec.strategy.blueGreen.prePromotionAnalysis.templates"});
-    }
-    if (strategy->post_promotion_analysis) {
-      uses.push_back({&*strategy->post_promotion_analysis, "spec.strategy.blueGreen.postPromotionAnalysis.templates"});
-    }
+    if (strategy->pre_promotion_analysis) refs.push_back(&*strategy->pre_promotion_analysis);
+    if (strategy->post_promotion_analysis) refs.push_back(&*strategy->post_promotion_analysis);
   }
   if (const model::CanaryStrategy* strategy = spec.canary()) {
-    for (std::size_t i = 0; i < strategy->steps.size(); ++i) {
-      const auto* step = std::get_if<model::AnalysisStep>(&strategy->steps[i]);
-      if (step) uses.push_back({&step->analysis, fmt::format("spec.strategy.canary.steps[{}].analysis.templates", i)});
+    for (const model::Step& step : strategy->steps) {
+      if (const auto* analysis = std::get_if<model::AnalysisStep>(&step)) refs.push_back(&analysis->analysis);
     }
-    if (strategy->analysis) uses.push_back({&strategy->analysis->analysis, "spec.strategy.canary.analysis.templates"});
+    if (strategy->analysis) refs.push_back(&strategy->analysis->analysis);
   }
-  return uses;
-}
-
-std::string invalidValue(std::string_view path, std::string_view value, std::string_view detail) {
-  return fmt::format("{}: Invalid value: \"{}\": {}", path, value, detail);
-}
-
-// A service with a selector that the new pods would not match, or that another Rollout owns.
-std::optional<std::string> wrongService(const View& view, const Value& service, const ServiceUse& use) {
-  const Value& labels = view.object["spec"]["template"]["metadata"]["labels"];
-  for (const auto& [key, value] : service["spec"]["selector"].asObject()) {
-    if (key == api::kHashLabel || labels[key] == value) continue;
-    return invalidValue(use.path, use.name,
-                        fmt::format("Service \"{}\" has unmatch label \"{}\" in rollout", use.name, key));
-  }
-  const std::string_view owner = cluster::annotationOf(service, api::kManagedBy);
-  if (!owner.empty() && owner != view.world.name) {
-    return invalidValue(use.path, use.name, fmt::format("Service \"{}\" is managed by another Rollout", use.name));
-  }
-  return std::nullopt;
+  return refs;
 }
 
 void noteInvalid(View& view, std::optional<std::string> error) {
@@ -90,38 +59,30 @@ void noteInvalid(View& view, std::optional<std::string> error) {
 void gatherServices(const RolloutContext& context, View& view) {
   for (const ServiceUse& use : servicesOf(view.world.spec)) {
     const cluster::ObjectRef found = context.caches.services->find(view.world.namespace_name, use.name);
-    if (!found) {
-      noteInvalid(view, invalidValue(use.path, use.name, fmt::format("service \"{}\" not found", use.name)));
-      continue;
-    }
-    const Value service = found->parse();
-    view.world.services.push_back({use.role, api::decodeService(service)});
-    noteInvalid(view, wrongService(view, service, use));
+    if (found) view.world.services.push_back({use.role, api::decodeService(found->parse())});
   }
-}
-
-FindTemplate templateFinder(const RolloutContext& context, const std::string& ns) {
-  return [&context, ns](const model::TemplateRef& ref) {
-    const cluster::ObjectRef found = ref.cluster_scope ? context.caches.cluster_analysis_templates->find("", ref.name)
-                                                       : context.caches.analysis_templates->find(ns, ref.name);
-    return found ? found->parse() : Value();
-  };
 }
 
 void checkReferences(const RolloutContext& context, View& view) {
-  const FindTemplate find = templateFinder(context, view.world.namespace_name);
-  for (const AnalysisUse& use : analysesOf(view.world.spec)) {
-    const std::optional<std::string> wrong = checkAnalysis(*use.ref, find);
-    if (!wrong) continue;
-    std::string names;
-    for (const model::TemplateRef& ref : use.ref->templates) names += (names.empty() ? "" : " ") + ref.name;
-    noteInvalid(view, invalidValue(use.path, "templateNames: [" + names + "]", *wrong));
-  }
+  const std::string& ns = view.world.namespace_name;
+  std::list<Value> parsed;  // what the pointers point to
+  const auto finder = [&parsed](const cluster::Cache* cache, std::string in) {
+    return [&parsed, cache, in](std::string_view name) -> const Value* {
+      const cluster::ObjectRef found = cache->find(in, name);
+      return found ? &parsed.emplace_back(found->parse()) : nullptr;
+    };
+  };
+  const api::FieldErrors errors = api::validateReferences(
+      view.object, {.service = finder(context.caches.services, ns),
+                    .analysis_template = finder(context.caches.analysis_templates, ns),
+                    .cluster_analysis_template = finder(context.caches.cluster_analysis_templates, "")});
+  if (!errors.empty()) noteInvalid(view, api::describe(errors.front()));
   const model::CanaryStrategy* canary = view.world.spec.canary();
   if (!canary || !canary->traffic_routing) return;
   for (const std::string& key : canary->traffic_routing->routers) {
     const auto router = traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context));
-    if (!router) noteInvalid(view, invalidValue("spec.strategy.trafficRouting", key, describe(router.error())));
+    if (router) continue;
+    noteInvalid(view, api::describe(api::invalidValue("spec.strategy.trafficRouting", key, describe(router.error()))));
   }
 }
 
@@ -200,8 +161,8 @@ std::set<std::string> references(const View& view) {
   const std::string& ns = view.world.namespace_name;
   std::set<std::string> ids;
   for (const ServiceUse& use : servicesOf(view.world.spec)) ids.insert(referenceId(cluster::kServices, ns, use.name));
-  for (const AnalysisUse& use : analysesOf(view.world.spec)) {
-    for (const model::TemplateRef& ref : use.ref->templates) {
+  for (const model::AnalysisRef* analysis : analysesOf(view.world.spec)) {
+    for (const model::TemplateRef& ref : analysis->templates) {
       ids.insert(ref.cluster_scope ? referenceId(cluster::kClusterAnalysisTemplates, "", ref.name)
                                    : referenceId(cluster::kAnalysisTemplates, ns, ref.name));
     }
