@@ -262,4 +262,11 @@ std::int64_t SqliteFile::bytesOnDisk() const {
   return bytes;
 }
 
+std::int64_t SqliteFile::bytesInUse() {
+  const Result<std::int64_t> pages = readNumber("PRAGMA page_count"), free_pages = readNumber("PRAGMA freelist_count");
+  return (pages.value_or(0) - free_pages.value_or(0)) * kPageBytes;
+}
+
+std::int64_t SqliteFile::changedRows() const { return sqlite3_changes64(database_); }
+
 }  // namespace towpath::store

@@ -80,6 +80,10 @@ class SqliteFile {
   // The same whatever the WAL's size, and truncates it. For idle moments.
   void checkpoint();
   std::int64_t bytesOnDisk() const;
+  // Of the pages that hold something.
+  std::int64_t bytesInUse();
+  // By the last INSERT, UPDATE or DELETE.
+  std::int64_t changedRows() const;
   const std::filesystem::path& path() const { return options_.path; }
 
  private:

@@ -1,0 +1,41 @@
+#pragma once
+// SampleRollup: sums of recent traffic in memory, over all nodes, in windows that widen with age: seconds for 5
+// minutes, ten seconds for half an hour, minutes for 4 hours, ten minutes beyond. A series (one version of a service on
+// a route) costs at most some 70 KB.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "store/samples.h"
+
+namespace towpath::store {
+
+class SampleRollup {
+ public:
+  void add(const wire::TrafficSample& sample);
+  // Widens windows by their age and forgets those before `oldest_ms`.
+  void compact(std::int64_t now_ms, std::int64_t oldest_ms);
+  SampleSums sums(const SampleFilter& filter) const;
+
+ private:
+  struct Series {
+    std::string ns, service, pod_template_hash, route;
+    auto operator<=>(const Series&) const = default;
+  };
+  // 32 bits: no second of ours counts more.
+  struct Window {
+    std::int64_t start_ms = 0;
+    std::uint32_t samples = 0, requests = 0;
+    std::uint32_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0, connection_errors = 0;
+    std::array<std::uint32_t, kLatencyBuckets> latency{};
+    void add(const Window& other);
+  };
+  static void addTo(SampleSums& sums, const Window& window);
+
+  std::map<Series, std::vector<Window>> series_;  // windows ascending
+};
+
+}  // namespace towpath::store

@@ -1,0 +1,145 @@
+#include "store/samples.h"
+
+#include <fstream>
+
+#include "loop/virtual_loop.h"
+#include "store/sample_rollup.h"
+#include "support.h"
+
+using namespace towpath;
+using namespace towpath::store;
+
+namespace {
+
+std::int64_t millisecondsOf(WallTime time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+wire::TrafficSample sampleAt(WallTime start, std::uint64_t requests, const std::string& hash = "stable",
+                             const std::string& service = "web") {
+  return {.window_start_unix_ms = millisecondsOf(start),
+          .window_ms = 5000,
+          .ns = "default",
+          .service = service,
+          .pod_template_hash = hash,
+          .route = "route",
+          .requests = requests,
+          .status_2xx = requests - requests / 10,
+          .status_5xx = requests / 10,
+          .latency_buckets = {requests, 0, 1}};
+}
+
+struct World {
+  TemporaryDirectory directory;
+  loop::VirtualLoop loop;
+  std::unique_ptr<SampleStore> samples;
+  WallTime start = loop.wallNow();
+
+  explicit World(SampleOptions options = {}) { open(std::move(options)); }
+  void open(SampleOptions options = {}) {
+    samples.reset();
+    options.directory = directory.path();
+    auto opened = openSampleStore(loop, std::move(options));
+    REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : describe(opened.error())));
+    samples = std::move(*opened);
+  }
+  void append(const std::string& node, std::vector<wire::TrafficSample> batch) {
+    REQUIRE(loop::blockOn(loop, samples->append(node, std::move(batch))).has_value());
+  }
+  std::uint64_t requests(SampleFilter filter, WallTime from, WallTime to) {
+    filter.from = from;
+    filter.to = to;
+    const std::uint64_t in_memory = samples->sums(filter).requests;
+    const auto groups = loop::blockOn(loop, samples->query(filter, {})).value();
+    CHECK((groups.empty() ? 0 : groups[0].sums.requests) == in_memory);
+    return in_memory;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("sums are of the windows that begin in the time asked for, and of the version asked for") {
+  World world;
+  const WallTime start = world.start - 1min;
+  world.append("n1", {sampleAt(start, 100), sampleAt(start, 10, "canary"), sampleAt(start + 5s, 200)});
+  world.append("n2", {sampleAt(start, 1000), sampleAt(start, 7, "stable", "other")});
+  CHECK(world.requests({.ns = "default", .service = "web", .pod_template_hash = "stable"}, start, start + 10s) == 1300);
+  CHECK(world.requests({.ns = "default", .service = "web", .pod_template_hash = "stable"}, start, start + 5s) == 1100);
+  CHECK(world.requests({.ns = "default", .service = "web", .pod_template_hash = "canary"}, start, start + 5s) == 10);
+  CHECK(world.requests({.ns = "default", .route = "route"}, start, start + 5s) == 1117);
+  CHECK(world.requests({.ns = "default", .service = "web", .pod_template_hash = "gone"}, start, start + 5s) == 0);
+  CHECK(world.requests({.ns = "elsewhere"}, start, start + 5s) == 0);
+  const SampleSums sums = world.samples->sums({.ns = "default", .service = "web", .from = start, .to = start + 1s});
+  CHECK(sums.samples == 3);
+  CHECK(sums.status_5xx == 111);
+  CHECK(sums.latency[0] == 1110);
+  CHECK(sums.latency[2] == 3);
+}
+
+TEST_CASE("a repeat counts once, after a restart too") {
+  World world;
+  const std::vector<wire::TrafficSample> batch{sampleAt(world.start, 100), sampleAt(world.start + 5s, 50)};
+  world.append("n1", batch);
+  world.append("n1", batch);
+  CHECK(world.requests({.ns = "default"}, world.start, world.start + 1min) == 150);
+  world.open();
+  CHECK(world.requests({.ns = "default"}, world.start, world.start + 1min) == 150);
+  world.append("n1", batch);
+  world.append("n2", batch);
+  CHECK(world.requests({.ns = "default"}, world.start, world.start + 1min) == 300);
+}
+
+TEST_CASE("sums are grouped as asked") {
+  World world;
+  world.append("n1", {sampleAt(world.start, 1), sampleAt(world.start, 2, "canary")});
+  world.append("n2", {sampleAt(world.start, 4)});
+  const auto groups =
+      loop::blockOn(world.loop, world.samples->query({.ns = "default", .from = world.start, .to = world.start + 1s},
+                                                     {SampleLabel::kNode, SampleLabel::kPodTemplateHash}))
+          .value();
+  REQUIRE(groups.size() == 3);
+  CHECK(groups[0].labels == std::vector<std::string>{"n1", "canary"});
+  CHECK(groups[0].sums.requests == 2);
+  CHECK(groups[2].labels == std::vector<std::string>{"n2", "stable"});
+}
+
+TEST_CASE("samples of a wrong clock are left out, old ones are forgotten by age and by size") {
+  World world({.age_max = 1h, .bytes_max = 100000});
+  world.append("n1", {sampleAt(world.start + 1h, 1), sampleAt(world.start - 2h, 2), sampleAt(world.start, 4)});
+  CHECK(world.requests({.ns = "default"}, world.start - 3h, world.start + 3h) == 4);
+  std::vector<wire::TrafficSample> many;
+  for (int i = 0; i < 5000; ++i) many.push_back(sampleAt(world.start + i * 100ms, 1));
+  world.append("n1", std::move(many));
+  world.loop.advance(30min);
+  const auto left = world.requests({.ns = "default"}, world.start, world.start + 2h);
+  world.open({.age_max = 1h, .bytes_max = 100000});
+  CHECK(world.samples->sums({.ns = "default", .from = world.start, .to = world.start + 2h}).samples < 4500);
+  CHECK(left > 0);
+  world.loop.advance(2h);
+  CHECK(world.requests({.ns = "default"}, world.start, world.start + 2h) == 0);
+}
+
+TEST_CASE("old windows are widened without losing a request") {
+  SampleRollup rollup;
+  loop::VirtualLoop loop;
+  const WallTime start = loop.wallNow();
+  for (int i = 0; i < 3600; ++i) rollup.add(sampleAt(start + i * 1s, 1));
+  const SampleFilter all{.ns = "default", .from = start - 1h, .to = start + 24h};
+  for (const Duration now : {Duration(1h), Duration(3h), Duration(12h)}) {
+    rollup.compact(millisecondsOf(start + now), millisecondsOf(start - 24h));
+    CHECK(rollup.sums(all).requests == 3600);
+  }
+  CHECK(rollup.sums({.ns = "default", .from = start, .to = start + 30min}).requests == 1800);
+  rollup.compact(millisecondsOf(start + 12h), millisecondsOf(start + 30min));
+  CHECK(rollup.sums(all).requests == 1800);
+}
+
+TEST_CASE("a damaged file is put aside") {
+  World world;
+  world.append("n1", {sampleAt(world.start, 100)});
+  world.samples.reset();
+  std::ofstream(world.directory.path() / "samples.db", std::ios::in | std::ios::out) << "this is no database";
+  world.open();
+  CHECK(world.requests({.ns = "default"}, world.start, world.start + 1min) == 0);
+  CHECK(std::filesystem::exists(world.directory.path() / "samples.db.damaged"));
+}
