@@ -209,8 +209,9 @@ loop::Task<std::optional<loop::Stream>> Haproxy::hold() {
 
 loop::Task<void> Haproxy::keepUntilIdle(int worker, [[maybe_unused]] loop::Stream held) {
   const std::string key = processKey(worker).value_or("");
-  while (!closing_) {
-    co_await loop::sleep(loop_, kIdlePoll);
+  // Most are idle at once; one with a WebSocket may live for many minutes.
+  for (Duration pause = kIdlePoll; !closing_; pause = std::min<Duration>(pause * 3 / 2, 2s)) {
+    co_await loop::sleep(loop_, pause);
     const Result<bool> idle = co_await isIdleOldWorker(cli_, worker);
     if (!idle && idle.error().kind == ErrorKind::kUnavailable) {
       if (processKey(worker) != key) co_return;  // it has ended after all: the hard stop
