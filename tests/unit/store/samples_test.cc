@@ -111,10 +111,10 @@ TEST_CASE("samples of a wrong clock are left out, old ones are forgotten by age 
   for (int i = 0; i < 5000; ++i) many.push_back(sampleAt(world.start + i * 100ms, 1));
   world.append("n1", std::move(many));
   world.loop.advance(30min);
-  const auto left = world.requests({.ns = "default"}, world.start, world.start + 2h);
   world.open({.age_max = 1h, .bytes_max = 100000});
-  CHECK(world.samples->sums({.ns = "default", .from = world.start, .to = world.start + 2h}).samples < 4500);
-  CHECK(left > 0);
+  const auto left = world.requests({.ns = "default"}, world.start, world.start + 2h);
+  CHECK(left < 4500);
+  CHECK(left > 100);
   world.loop.advance(2h);
   CHECK(world.requests({.ns = "default"}, world.start, world.start + 2h) == 0);
 }
