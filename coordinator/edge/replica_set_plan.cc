@@ -75,7 +75,9 @@ std::optional<WallTime> availableAt(const PodFacts& pod, std::int32_t min_ready_
 }
 
 void count(const ReplicaSetWorld& world, WallTime now, ReplicaSetPlan& plan) {
+  plan.counts.terminating = world.terminating;
   for (const PodFacts* pod : world.pods) {
+    plan.counts.terminating += pod->deleting && !pod->finished();
     if (!pod->active()) continue;
     ++plan.counts.replicas;
     plan.counts.fully_labeled += hasLabels(*pod, world.template_labels);
@@ -133,6 +135,7 @@ Value replicaSetStatus(const Value& replica_set, const ReplicaSetCounts& counts,
   set("fullyLabeledReplicas", counts.fully_labeled);
   set("readyReplicas", counts.ready);
   set("availableReplicas", counts.available);
+  set("terminatingReplicas", counts.terminating);
   status["observedGeneration"] = replica_set["metadata"]["generation"];
   Array conditions = std::as_const(status)["conditions"].asArray();
   const auto before = std::ranges::find_if(conditions, isFailureCondition);

@@ -20,6 +20,7 @@ struct ReplicaSetWorld {
   bool deleting = false;
   cluster::Labels template_labels;
   std::vector<const PodFacts*> pods;  // all that it controls
+  std::int32_t terminating = 0;       // pods that we deleted, whose deletion the cache has not seen yet
   // Active pods of the other replica sets of the same owner, by node: where a version is being replaced, the pod that
   // has its successor beside it goes first.
   std::map<std::string, std::int64_t> related_by_node;
@@ -30,6 +31,7 @@ struct ReplicaSetCounts {
   std::int32_t fully_labeled = 0;
   std::int32_t ready = 0;
   std::int32_t available = 0;
+  std::int32_t terminating = 0;  // being deleted, not gone: may still run
   bool operator==(const ReplicaSetCounts&) const = default;
 };
 

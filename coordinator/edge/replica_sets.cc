@@ -50,7 +50,11 @@ ReplicaSetWorld ReplicaSets::worldOf(const Value& replica_set) const {
   }
   const std::string uid(cluster::uidOf(replica_set));
   for (const PodFacts* pod : parts_.index.ownedBy(uid)) {
-    if (!deleted_uids_.contains(pod->uid)) world.pods.push_back(pod);
+    if (!deleted_uids_.contains(pod->uid)) {
+      world.pods.push_back(pod);
+    } else if (!pod->finished()) {
+      ++world.terminating;
+    }
   }
   const cluster::ObjectMeta meta = cluster::readMeta(replica_set);
   const cluster::OwnerRef* owner = meta.controllerOwner();
