@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/file.h"
 #include "harness.h"
 #include "loop/timeout.h"
 
@@ -200,6 +201,60 @@ TEST_CASE("a refused connection is tried again on another instance of the versio
   CHECK(requests(kAddress, builder.port(), 20).failures.empty());
   dying.kill();
   CHECK(requests(kAddress, builder.port(), 100).bodies["good"] == 100);
+  Client client(kAddress, builder.port());
+  for (int i = 0; i < 20; ++i) CHECK(client.get("/", "content-length: 0\r\n", "POST").status == 200);
+}
+
+TEST_CASE("an instance of another node that does not answer is found out by the proxy's own checks") {
+  Rig rig;
+  const TestServer good("good");
+  auto lost = std::make_unique<TestServer>("lost");
+  StateBuilder builder;
+  builder.version("v1", {&good, lost.get()}).weights({{"v1", 10000}});
+  for (Server& server : builder.state.backends[0].versions[0].servers) server.locality = Locality::kRemote;
+  rig.apply(builder.state);
+  CHECK(onlyRule(rig.observe()).versions.at(0).ready_servers == 2);
+  lost.reset();
+  const auto found_out = [](Rig& r) -> loop::Task<bool> {
+    for (int i = 0; i < 1000; ++i) {
+      const Result<Observed> observed = co_await r.proxy().observe();
+      if (observed && observed->rules.at(0).versions.at(0).ready_servers == 1) co_return true;
+      co_await loop::sleep(r.loop(), 10ms);
+    }
+    co_return false;
+  };
+  CHECK(loop::blockOn(rig.loop(), found_out(rig)));
+}
+
+TEST_CASE("two drivers that start at once share one HAProxy") {
+  const TestDirectory directory;
+  loop::UvLoop loop;
+  const auto one = makeHaproxy(loop, {.run_dir = directory.path()});
+  const auto two = makeHaproxy(loop, {.run_dir = directory.path()});
+  std::vector<loop::Task<Result<void>>> starts;
+  starts.push_back(one->start());
+  starts.push_back(two->start());
+  for (const Result<void>& started : loop::blockOn(loop, loop::whenAll(loop, std::move(starts)))) CHECK(started);
+  const Result<Observed> first = loop::blockOn(loop, one->observe());
+  const Result<Observed> second = loop::blockOn(loop, two->observe());
+  REQUIRE((first && second));
+  CHECK(first->process_id == second->process_id);
+  CHECK(first->starts + second->starts == 1);
+  loop::blockOn(loop, two->close());
+  CHECK(loop::blockOn(loop, one->shutdown(300ms)));
+}
+
+TEST_CASE("a damaged layout file and a configuration that no longer works do not keep the proxy from serving") {
+  Rig rig;
+  const TestServer one("one");
+  StateBuilder builder;
+  rig.apply(builder.version("v1", {&one}).weights({{"v1", 10000}}).state);
+  CHECK(loop::blockOn(rig.loop(), rig.proxy().shutdown(100ms)));
+  REQUIRE(writeFileAtomically(rig.directory() + "/layout", "garbage"));
+  REQUIRE(writeFileAtomically(rig.directory() + "/haproxy.cfg", "global\n  nonsense\n"));
+  rig.restartDriver();
+  rig.apply(builder.state);
+  CHECK(requests(kAddress, builder.port(), 10).bodies["one"] == 10);
 }
 
 TEST_CASE("a HAProxy that was killed comes back with the same weights by itself") {
