@@ -15,6 +15,7 @@
 #include "agents/log_channel.h"
 #include "agents/reports.h"
 #include "agents/session.h"
+#include "apiserver/auth.h"
 #include "base/error.h"
 #include "http/server.h"
 #include "loop/scope.h"
@@ -46,6 +47,7 @@ class Agents {
     store::Store& store;
     cluster::ObjectApi& api;
     const tls::Authority& authority;
+    const apiserver::Authenticator& users;  // who may make join tokens
     SampleSink samples;
   };
   // What it refers to outlives it; the server's handlers are gone before it is destroyed.
@@ -57,7 +59,7 @@ class Agents {
 
   // Answers requests under /agent/v1/.
   loop::Task<void> handle(http::Request& request, http::ResponseWriter& response);
-  // Answers requests under /towpath/v1/tokens; the caller has made sure that an administrator asks.
+  // Answers requests under /towpath/v1/tokens, of administrators.
   loop::Task<void> handleTokens(http::Request& request, http::ResponseWriter& response);
 
   apiserver::LogSource& logs() { return logs_; }

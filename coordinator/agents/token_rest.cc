@@ -76,6 +76,13 @@ loop::Task<void> create(JoinTokens& tokens, http::Request& request, http::Respon
 }  // namespace
 
 loop::Task<void> Agents::handleTokens(http::Request& request, http::ResponseWriter& response) {
+  const tls::Identity* certificate = request.peer.certificate ? &*request.peer.certificate : nullptr;
+  apiserver::Answer<apiserver::User> user =
+      parts_.users.authenticate(request.headers.get("Authorization"), certificate);
+  if (!user) co_return co_await sendFailure(response, apiserver::toError(user.error()));
+  if (user->role != apiserver::Role::kAdmin) {
+    co_return co_await sendFailure(response, {ErrorKind::kForbidden, "join tokens are for administrators", ""});
+  }
   const std::vector<std::string>& path = request.segments;  // towpath, v1, tokens, [id]
   if (path.size() == 3 && request.method == "POST") co_return co_await create(tokens_, request, response);
   if (path.size() == 3 && request.method == "GET") {

@@ -294,7 +294,11 @@ void Link::report(wire::NodeEvent event) {
   impl_->wantReport();
 }
 
-void Link::add(wire::TrafficSample sample) { impl_->queue.sample(std::move(sample)); }
+void Link::add(wire::TrafficSample sample) {
+  impl_->queue.sample(std::move(sample));
+  impl_->wantReport();
+}
+
 void Link::set(wire::NodeCondition condition) { impl_->queue.condition(std::move(condition)); }
 
 bool Link::hasLease() const { return impl_->loop.now() < impl_->lease_until; }
