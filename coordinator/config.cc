@@ -1,0 +1,159 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "config/config.h"
+
+namespace towpath::coordinator {
+
+namespace {
+
+bool isNumericAddress(const std::string& host) {
+  std::array<unsigned char, 16> bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
+void readListen(config::Table& root, Config& config) {
+  if (!root.has("listen")) return;
+  std::vector<ListenAddress> addresses;
+  for (const std::string& text : root.texts("listen", {})) {
+    Result<ListenAddress> address = parseListenAddress(text);
+    if (!address) return root.refuse("listen", address.error().message);
+    addresses.push_back(*address);
+  }
+  if (addresses.empty()) return;  // the default stays; a list of another type has been noted
+  config.listen = std::move(addresses);
+}
+
+void readTables(config::Table& root, Config& config) {
+  config.data_dir = root.text("data_dir", config.data_dir);
+  config.names = root.texts("names", {});
+  config.advertise_url = root.text("advertise_url", "");
+  if (!config.advertise_url.empty() && !config.advertise_url.starts_with("https://")) {
+    root.refuse("advertise_url", "must begin with https://");
+  }
+  std::string level = root.text("log_level", "info");
+  if (!log::parseLevel(level, config.log_level)) root.refuse("log_level", "must be debug, info, warn or error");
+  readListen(root, config);
+  config::Table& limits = root.table("limits");
+  config.connections_max = limits.integer("connections", config.connections_max, {.min = 10, .max = 1'000'000});
+  config::Table& history = root.table("history");
+  config.history_changes = history.integer("changes", config.history_changes, {.min = 100, .max = 10'000'000});
+  config.history_age = history.duration("age", config.history_age);
+  config::Table& samples = root.table("samples");
+  config.samples_age = samples.duration("age", config.samples_age);
+  config.samples_bytes_max = samples.integer("bytes", config.samples_bytes_max, {.min = 1 << 20});
+  config::Table& agents = root.table("agents");
+  config.heartbeat = agents.duration("heartbeat", config.heartbeat);
+  config.lease = agents.duration("lease", config.lease);
+  if (config.heartbeat < 1s) agents.refuse("heartbeat", "must be at least 1s");
+  if (config.lease < config.heartbeat * 2) agents.refuse("lease", "must be at least two heartbeats");
+  config.node_certificate_lifetime = agents.duration("certificate_lifetime", config.node_certificate_lifetime);
+}
+
+Result<void> applyCommandLine(const CommandLine& command_line, Config& config) {
+  if (command_line.data_dir) config.data_dir = *command_line.data_dir;
+  if (command_line.log_level && !log::parseLevel(*command_line.log_level, config.log_level)) {
+    return fail(ErrorKind::kInvalid, "--log-level must be debug, info, warn or error");
+  }
+  if (command_line.listen.empty()) return {};
+  config.listen.clear();
+  for (const std::string& text : command_line.listen) {
+    Result<ListenAddress> address = parseListenAddress(text);
+    if (!address) return fail(ErrorKind::kInvalid, "--listen: " + address.error().message);
+    config.listen.push_back(*address);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string usage() {
+  return "Usage: towpath-coordinator [--config FILE] [--data-dir DIR] [--listen ADDRESS:PORT]… [--log-level LEVEL]\n"
+         "       towpath-coordinator --version | --help\n"
+         "\n"
+         "Runs the coordinator. Without --config, /etc/towpath/coordinator.toml is read if it exists.\n"
+         "\n"
+         "Examples:\n"
+         "  towpath-coordinator --config /etc/towpath/coordinator.toml\n"
+         "  towpath-coordinator --data-dir ./data --listen 127.0.0.1:7443\n";
+}
+
+Result<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) {
+  CommandLine command_line;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string flag = arguments[i];
+    if (flag == "--help" || flag == "-h") {
+      command_line.action = CommandLine::Action::kHelp;
+      return command_line;
+    }
+    if (flag == "--version") {
+      command_line.action = CommandLine::Action::kVersion;
+      return command_line;
+    }
+    std::string value;
+    if (std::size_t equals = flag.find('='); equals != std::string::npos) {
+      value = flag.substr(equals + 1);
+      flag.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    if (value.empty())
+      return fail(ErrorKind::kInvalid, fmt::format("{} is unknown or lacks its value; see --help", flag));
+    if (flag == "--config")
+      command_line.config_file = value;
+    else if (flag == "--data-dir")
+      command_line.data_dir = value;
+    else if (flag == "--listen")
+      command_line.listen.push_back(value);
+    else if (flag == "--log-level")
+      command_line.log_level = value;
+    else
+      return fail(ErrorKind::kInvalid, fmt::format("unknown flag {}; see --help", flag));
+  }
+  return command_line;
+}
+
+Result<Config> readConfig(const CommandLine& command_line) {
+  Config config;
+  constexpr const char* kDefaultFile = "/etc/towpath/coordinator.toml";
+  bool named = !command_line.config_file.empty();
+  Result<config::File> file = config::File::load(named ? command_line.config_file : kDefaultFile);
+  if (file) {
+    readTables(file->root(), config);
+    if (Result<void> read = file->finish(); !read) return std::unexpected(read.error());
+  } else if (named || file.error().kind != ErrorKind::kNotFound) {
+    return std::unexpected(file.error());
+  }
+  if (Result<void> applied = applyCommandLine(command_line, config); !applied) return std::unexpected(applied.error());
+  return config;
+}
+
+Result<ListenAddress> parseListenAddress(const std::string& text) {
+  std::size_t colon = text.rfind(':');
+  auto refuse = [&] {
+    return fail(ErrorKind::kInvalid,
+                fmt::format("\"{}\" is no numeric address with a port, such as 0.0.0.0:7443", text));
+  };
+  if (colon == std::string::npos) return refuse();
+  ListenAddress address{.host = text.substr(0, colon)};
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  const char* end = text.data() + text.size();
+  auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc() || stopped != end || !isNumericAddress(address.host)) return refuse();
+  return address;
+}
+
+std::string toString(const ListenAddress& address) {
+  if (address.host.contains(':')) return fmt::format("[{}]:{}", address.host, address.port);
+  return fmt::format("{}:{}", address.host, address.port);
+}
+
+}  // namespace towpath::coordinator
