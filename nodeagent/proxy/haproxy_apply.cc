@@ -11,21 +11,6 @@
 #include "proxy/haproxy_driver.h"
 
 namespace towpath::proxy {
-namespace {
-
-struct File {
-  std::string path, text;
-};
-
-Result<void> writeFiles(const std::vector<File>& files) {
-  for (const File& file : files) {
-    if (const Result<void> written = writeFileAtomically(file.path, file.text); !written) return written;
-  }
-  return {};
-}
-
-}  // namespace
-
 loop::Task<Result<void>> Haproxy::syncAll(const Layout& layout, const ProxyState& state) {
   const Result<Processes> processes = co_await cli_.processes();
   if (!processes) co_return std::unexpected(processes.error());
@@ -49,7 +34,8 @@ loop::Task<Result<void>> Haproxy::saveFiles(const HaproxyFiles& files) {
   for (const MapFile& map : files.maps) add(path("maps/" + map.name), map.text);
   add(path("haproxy.cfg"), files.config);
   if (changed.empty()) co_return Result<void>();
-  const Result<void> written = co_await loop::offload(loop_, [changed] { return writeFiles(changed); });
+  const Result<void> written =
+      co_await loop::offload(loop_, [changed] { return replaceFiles(changed, Durability::kSynced); });
   if (!written) co_return written;
   for (File& file : changed) written_[file.path] = std::move(file.text);
   co_return Result<void>();
@@ -58,7 +44,8 @@ loop::Task<Result<void>> Haproxy::saveFiles(const HaproxyFiles& files) {
 loop::Task<Result<void>> Haproxy::saveLayout(const Layout& layout) {
   const File file{path("layout"), writeLayout(layout)};
   if (written_[file.path] == file.text) co_return Result<void>();
-  const Result<void> written = co_await loop::offload(loop_, [file] { return writeFiles({file}); });
+  const Result<void> written =
+      co_await loop::offload(loop_, [file] { return replaceFiles({file}, Durability::kSynced); });
   if (written) written_[file.path] = file.text;
   co_return written;
 }
@@ -136,7 +123,7 @@ loop::Task<Result<void>> Haproxy::checkFiles(const Layout& layout, const ProxySt
   to_write.push_back({path("check/haproxy.cfg"), files.config});
   co_return co_await loop::offload(
       loop_, [to_write, binary = options_.binary, directory = path("check")]() -> Result<void> {
-        const Result<void> written = writeFiles(to_write);
+        const Result<void> written = replaceFiles(to_write, Durability::kRenamed);
         Result<void> checked = written ? checkConfig(binary, directory + "/haproxy.cfg") : written;
         std::error_code ignored;
         for (const File& file : to_write) std::filesystem::remove(file.path, ignored);

@@ -15,8 +15,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -176,6 +178,31 @@ Result<void> checkListen(const std::string& address, std::uint16_t port) {
   if (bind(fd.get(), name, is_v6 ? sizeof v6 : sizeof v4) == 0 && listen(fd.get(), 1) == 0) return {};
   return fail(ErrorKind::kInvalid,
               fmt::format("the proxy cannot listen on {} port {}: {}", address, port, std::strerror(errno)));
+}
+
+Result<void> replaceFiles(const std::vector<File>& files, Durability durability) {
+  const auto temporary = [](const File& file) { return file.path + ".new"; };
+  for (const File& file : files) {
+    const OwnedFd fd(open(temporary(file).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd) return std::unexpected(lastOsError(file.path));
+    for (std::string_view rest = file.text; !rest.empty();) {
+      const ssize_t wrote = write(fd.get(), rest.data(), rest.size());
+      if (wrote < 0) return std::unexpected(lastOsError(file.path));
+      rest.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    if (durability == Durability::kSynced && fdatasync(fd.get()) != 0) return std::unexpected(lastOsError(file.path));
+  }
+  std::set<std::string> directories;
+  for (const File& file : files) {
+    if (rename(temporary(file).c_str(), file.path.c_str()) != 0) return std::unexpected(lastOsError(file.path));
+    directories.insert(file.path.substr(0, file.path.rfind('/')));
+  }
+  if (durability == Durability::kRenamed) return {};
+  for (const std::string& directory : directories) {
+    const OwnedFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || fsync(fd.get()) != 0) return std::unexpected(lastOsError(directory));
+  }
+  return {};
 }
 
 std::string alertsSince(const std::string& log_file, std::int64_t offset) {

@@ -57,6 +57,17 @@ Result<void> checkConfig(const std::string& binary, const std::string& config);
 // then pauses its listening sockets for a moment; so we look before. kInvalid names the address.
 Result<void> checkListen(const std::string& address, std::uint16_t port);
 
+struct File {
+  std::string path, text;
+};
+enum class Durability {
+  kSynced,   // after a crash of the machine there is the old or the new content of each
+  kRenamed,  // the same after a crash of the process only
+};
+// Replaces all files, in order, at the price of one sync of the disk and not of one for each. All in one directory, or
+// in few.
+Result<void> replaceFiles(const std::vector<File>& files, Durability durability);
+
 // The lines with an ALERT in the log from `offset` on, without HAProxy's decoration.
 std::string alertsSince(const std::string& log_file, std::int64_t offset);
 std::int64_t fileSize(const std::string& path);
