@@ -231,6 +231,43 @@ TEST_CASE("post-promotion analysis decides whether the new version is stable; th
   }
 }
 
+TEST_CASE("abort after the switch waits for a stable pod that can answer") {
+  model::BlueGreenStrategy strategy = blueGreen();
+  strategy.post_promotion_analysis = analysisRefTo("smoke");
+  Scenario s(strategy, 2);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  s.runPods("v1", 0);
+  s.abort();
+  s.settle();
+  CHECK(s.selector(ServiceRole::kActive) == "v2");
+  CHECK(s.size("v2") == 2);
+  s.runPods("v1", 1);
+  s.settle();
+  CHECK(s.selector(ServiceRole::kActive) == "v1");
+}
+
+TEST_CASE("a retry is judged anew") {
+  model::BlueGreenStrategy strategy = blueGreen();
+  strategy.pre_promotion_analysis = analysisRefTo("smoke");
+  Scenario s(strategy, 2);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  s.finishRun("shop-v2-2-pre", AnalysisPhase::kFailed);
+  s.converge();
+  REQUIRE(s.phase() == "Degraded");
+  s.retry();
+  s.converge();
+  CHECK(s.phase() == "Progressing");
+  REQUIRE(s.world.analysis_runs.size() == 2);
+  CHECK(s.status().blue_green.pre_promotion_analysis->name == "shop-v2-2-pre.1");
+  s.finishRun("shop-v2-2-pre.1", AnalysisPhase::kSuccessful);
+  s.converge();
+  CHECK(s.phase() == "Healthy");
+}
+
 TEST_CASE("undo within the scale-down delay is instant, with neither pause nor analysis") {
   model::BlueGreenStrategy strategy = manual();
   strategy.pre_promotion_analysis = analysisRefTo("smoke");
