@@ -24,6 +24,7 @@ RolloutController::RolloutController(RolloutContext context, int workers)
       actor_(context_),
       controller_(*context_.loop, {.name = "rollout", .workers = workers},
                   [this](cluster::ObjectKey key) { return pass(std::move(key)); }),
+      services_(context_),
       scope_(*context_.loop, "rollout controller") {}
 
 void RolloutController::start() { scope_.spawn(begin()); }
@@ -37,6 +38,7 @@ loop::Task<void> RolloutController::begin() {
   }
   listen();
   controller_.start();
+  services_.start();
 }
 
 void RolloutController::listen() {
@@ -46,6 +48,12 @@ void RolloutController::listen() {
       context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
                               "RolloutAddedToInformer",
                               "Rollout resource added to informer: " + toString(change.key()));
+    }
+    if (!change.after) {
+      traffic_.erase(change.meta().uid);
+      context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
+                              "RolloutDeleted",
+                              "Rollout " + change.meta().name + "/" + change.meta().ns + " is deleted.");
     }
     controller_.queue().add(change.key());
   }));

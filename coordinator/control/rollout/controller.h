@@ -11,6 +11,7 @@
 #include "cluster/controller.h"
 #include "control/rollout/act.h"
 #include "control/rollout/context.h"
+#include "control/rollout/services.h"
 #include "loop/scope.h"
 
 namespace towpath::control {
@@ -47,6 +48,7 @@ class RolloutController {
   std::map<cluster::ObjectKey, std::set<std::string>> references_;  // the other way round
   std::set<cluster::ObjectKey> orphans_;                            // ReplicaSets with a hash and without an owner
   cluster::Controller controller_;
+  ServiceController services_;
   std::vector<cluster::Cache::Listener> listeners_;
   loop::Scope scope_;  // last: its tasks go first
 };

@@ -157,6 +157,11 @@ std::string referenceId(const cluster::Resource& resource, std::string_view ns, 
   return fmt::format("{}/{}/{}", resource.storageName(), ns, name);
 }
 
+bool usesService(const Value& rollout, std::string_view name) {
+  return std::ranges::any_of(servicesOf(api::decodeRolloutSpec(rollout)),
+                             [name](const ServiceUse& use) { return use.name == name; });
+}
+
 std::set<std::string> references(const View& view) {
   const std::string& ns = view.world.namespace_name;
   std::set<std::string> ids;

@@ -13,6 +13,9 @@ namespace towpath::control {
 std::string referenceId(const cluster::Resource& resource, std::string_view ns, std::string_view name);
 std::set<std::string> references(const View& view);
 
+// Does the Rollout name this service (of its namespace)?
+bool usesService(const Value& rollout, std::string_view name);
+
 // Everything but the traffic, which the controller remembers, and runs that the cache lacks. `object` is the parsed
 // `ref`.
 View gather(const RolloutContext& context, cluster::ObjectRef ref);

@@ -174,6 +174,26 @@ TEST_CASE("weights count as live only when the nodes say so") {
   harness.untilPhase("Paused");
 }
 
+TEST_CASE("services get their own selector back when the rollout no longer uses them, or is gone") {
+  Harness harness;
+  applyRouted(harness);
+  harness.start();
+  harness.untilPhase("Healthy");
+  REQUIRE(harness.served("shop-canary") == "v1");
+  SUBCASE("another strategy") {
+    harness.apply(cluster::kServices, serviceYaml("active"));
+    harness.patch(cluster::kRollouts, "shop", "spec: {strategy: {canary: null, blueGreen: {activeService: active}}}");
+    harness.until("active", [&] { return harness.served("active") == "v1"; });
+  }
+  SUBCASE("a deleted rollout") {
+    REQUIRE(harness.run(harness.api.remove(cluster::kRollouts, "default", "shop")).has_value());
+    harness.settle();
+  }
+  const Value service = harness.get(cluster::kServices, "shop-canary");
+  CHECK(service["spec"]["selector"] == yaml("{app: shop}"));
+  CHECK(service["metadata"]["annotations"]["argo-rollouts.argoproj.io/managed-by-rollouts"].isNull());
+}
+
 TEST_CASE("a ReplicaSet that lost its owner is adopted, one with another's name is not touched") {
   Harness harness;
   harness.apply(cluster::kRollouts, rolloutYaml("shop", kPlainCanary));
