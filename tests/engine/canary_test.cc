@@ -204,6 +204,23 @@ TEST_CASE("recreate: an abort goes the same way back") {
   CHECK(s.phase() == "Degraded");
 }
 
+TEST_CASE("recreate: pods that may still be on their way keep the other version waiting") {
+  Scenario s(canary({}), 2);
+  s.world.recreate = true;
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.settle();
+  s.runPods("v1", 0);
+  s.settle();
+  REQUIRE(s.size("v2") == 2);
+  s.abort();
+  s.settle();  // nobody has seen the 2 of v2 yet, nor the 0 that followed
+  CHECK(sizes(s.world) == "v1:0/0 v2:0/0");
+  s.set("v2").observed_generation = s.set("v2").generation;
+  s.settle();
+  CHECK(s.size("v1") == 2);
+}
+
 TEST_CASE("recreate needs a plain canary, and says so") {
   Scenario s(canary({setWeight(20)}), 2);
   s.world.recreate = true;

@@ -213,6 +213,27 @@ TEST_CASE("an unverified weight holds the step; at the end it also keeps the old
   CHECK_FALSE(s.status().canary.weights->verified.has_value());
 }
 
+TEST_CASE("the whole weight must be live before the new version is promoted") {
+  Scenario s(routedCanary({setWeight(50)}), 4);
+  s.deployFirst();
+  s.verifies = true;
+  s.changeTemplate("v2");
+  s.settle();
+  s.runPods();
+  s.settle();
+  REQUIRE(s.status().current_step_index == 1);
+  s.verifies = false;
+  s.converge();
+  CHECK(s.weight() == 100);
+  CHECK(s.status().stable_rs == "v1");
+  CHECK(s.size("v1") == 4);
+  CHECK(s.status().canary.weights->verified == false);
+  CHECK(s.next_look == s.now + 10s);
+  s.abort();
+  s.settle();
+  CHECK(s.weight() == 0);
+}
+
 TEST_CASE("a node that is away after the promotion changes nothing") {
   Scenario s(routedCanary({setWeight(50)}), 2);
   s.deployFirst();

@@ -121,6 +121,21 @@ TEST_CASE("progressDeadlineAbort aborts in the same patch; exactly four conditio
   CHECK(s.selector(ServiceRole::kActive) == "v1");
 }
 
+TEST_CASE("progress in the last moment is progress") {
+  Scenario s(canary({setWeight(50), pause()}), 2);
+  s.world.spec.progress_deadline_seconds = 60;
+  s.world.spec.progress_deadline_abort = true;
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.settle();
+  s.advance(61s);
+  s.runPods();
+  s.settle();
+  CHECK_FALSE(s.status().abort);
+  s.converge();
+  CHECK(s.phase() == "Paused");
+}
+
 TEST_CASE("a completed rollout that loses pods does not abort itself") {
   Scenario s(canary({}), 2);
   s.world.spec.progress_deadline_seconds = 60;
