@@ -59,6 +59,12 @@ supervise::Options supervisorOptions(const Config& config) {
           .log_files = static_cast<int>(config.log_files)};
 }
 
+std::string refusals(const std::vector<proxy::RefusedListener>& refused) {
+  std::string text;
+  for (const proxy::RefusedListener& listener : refused) text += (text.empty() ? "" : "; ") + listener.reason;
+  return text;
+}
+
 }  // namespace
 
 Agent::Agent(loop::UvLoop& loop, Config config)
@@ -169,8 +175,10 @@ bool Agent::isInProxy(const std::string& uid) const {
 }
 
 loop::Task<void> Agent::waitDrained(std::string uid) {
-  if (!isInProxy(uid)) co_return;
+  if (!proxy_started_) co_return;
   MonoTime begun = loop_.now();
+  // Also one that the present state lacks may be on its way in, or have requests from before its Service let go of it.
+  const bool in_proxy = isInProxy(uid);
   draining_.insert(uid);
   proxy_wanted_.set();
   // The round that is under way may have looked before we were noted: the next one surely does not.
@@ -185,7 +193,7 @@ loop::Task<void> Agent::waitDrained(std::string uid) {
   else if (*drained == proxy::Drained::kTimedOut)
     log::warning("an instance is stopped with requests on it", {{"uid", uid}});
   Duration passed = loop_.now() - begun;
-  if (passed < config_.drain_settle) co_await loop::sleep(loop_, config_.drain_settle - passed);
+  if (in_proxy && passed < config_.drain_settle) co_await loop::sleep(loop_, config_.drain_settle - passed);
 }
 
 loop::Task<void> Agent::untilApplied() { co_await proxy_applied_.wait(); }
@@ -287,8 +295,8 @@ loop::Task<void> Agent::carryOut() {
   const proxy::ProxyState* applied = proxy_->applied();
   if (!applied || !(*applied == wanted.state)) {
     Result<proxy::Applied> done = co_await proxy_->apply(std::move(wanted.state));
-    std::string error = done ? "" : done.error().message;
-    if (error != proxy_error_ && !done) log::error("the proxy did not take the new state", {{"error", error}});
+    std::string error = done ? refusals(done->refused) : done.error().message;
+    if (error != proxy_error_ && !error.empty()) log::error("the proxy did not take the new state", {{"error", error}});
     if (done) log::debug("proxy changed", {{"how", proxy::toString(done->change)}});
     proxy_error_ = std::move(error);
     measure();
