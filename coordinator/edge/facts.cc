@@ -86,6 +86,7 @@ PodFacts readPod(const cluster::ObjectRef& object) {
   facts.node = pod["spec"]["nodeName"].asString();
   facts.phase = readPhase(pod["status"]["phase"].asStringView());
   facts.deleting = meta.deleting;
+  facts.scheduled = conditionOf(pod, "PodScheduled")["status"].asStringView() == "True";
   const Value& ready = conditionOf(pod, "Ready");
   facts.ready = ready["status"].asStringView() == "True";
   if (facts.ready) facts.ready_since = parseRfc3339(ready["lastTransitionTime"].asStringView());

@@ -44,6 +44,7 @@ struct PodFacts {
   cluster::Labels labels;
   PodPhase phase = PodPhase::kPending;
   bool deleting = false;
+  bool scheduled = false;  // the PodScheduled condition says so
   bool ready = false;
   std::optional<WallTime> ready_since;
   std::optional<WallTime> created;

@@ -12,7 +12,17 @@ using cluster::kPods;
 
 namespace {
 
-bool isFinal(const Error& error) { return error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kConflict; }
+// A pod that changed meanwhile is looked at again with its next state.
+constexpr Duration kAfterConflict = 50ms;
+
+// Nothing to place, and nothing to say about the place.
+bool isSettled(const PodFacts* pod) { return !pod || !pod->active() || (!pod->node.empty() && pod->scheduled); }
+
+Result<cluster::PassEnd> endOf(const Result<void>& done) {
+  if (done || done.error().kind == ErrorKind::kNotFound) return cluster::PassEnd{};
+  if (done.error().kind == ErrorKind::kConflict) return cluster::PassEnd{.again_after = kAfterConflict};
+  return std::unexpected(done.error());
+}
 
 Value scheduledCondition(const Value& before, const std::string& reason, const std::string& message, WallTime now) {
   const char* status = reason.empty() ? "True" : "False";
@@ -37,12 +47,11 @@ Scheduler::Scheduler(Parts parts)
 void Scheduler::podChanged(const cluster::CacheChange& change) {
   const cluster::ObjectKey key = change.key();
   const PodFacts* pod = parts_.pod_index.find(key);
-  if (!pod || !pod->node.empty() || !pod->active()) {
-    without_place_.erase(key);
-    if (!pod || pod->finished()) roomChanged();
-    return;
-  }
-  if (!change.before) controller_.queue().add(key);
+  if (!pod || !pod->node.empty() || !pod->active()) without_place_.erase(key);
+  if (!pod || pod->finished()) roomChanged();
+  if (isSettled(pod)) return;
+  // A pod without a node waits for room, not for its own next change; one with a node lacks only the condition.
+  if (!change.before || !pod->node.empty()) controller_.queue().add(key);
 }
 
 void Scheduler::roomChanged() {
@@ -74,7 +83,8 @@ PlacementRequest Scheduler::requestFor(const PodFacts& pod, const Value& object)
 
 loop::Task<Result<cluster::PassEnd>> Scheduler::pass(cluster::ObjectKey key) {
   const PodFacts* pod = parts_.pod_index.find(key);
-  if (!pod || !pod->node.empty() || !pod->active()) co_return cluster::PassEnd{};
+  if (isSettled(pod)) co_return cluster::PassEnd{};
+  if (!pod->node.empty()) co_return endOf(co_await setScheduled(pod->object, "", ""));
   const Value object = pod->object->parse();
   if (!object["spec"]["schedulingGates"].asArray().empty()) co_return cluster::PassEnd{};
   const PlacementAnswer answer = place(requestFor(*pod, object), world());
@@ -92,8 +102,7 @@ loop::Task<Result<cluster::PassEnd>> Scheduler::pass(cluster::ObjectKey key) {
     }
     done = co_await setScheduled(ref, "Unschedulable", message);
   }
-  if (!done && !isFinal(done.error())) co_return std::unexpected(done.error());
-  co_return cluster::PassEnd{};
+  co_return endOf(done);
 }
 
 loop::Task<Result<void>> Scheduler::bind(PodFacts pod, std::string node) {
@@ -103,11 +112,7 @@ loop::Task<Result<void>> Scheduler::bind(PodFacts pod, std::string node) {
   patch["spec"]["nodeName"] = node;
   const Result<cluster::ObjectRef> bound =
       co_await parts_.api.patch(kPods, pod.ns, pod.name, cluster::PatchType::kMerge, std::move(patch));
-  if (!bound) {
-    // A pod that only changed meanwhile comes again with its next state.
-    if (bound.error().kind == ErrorKind::kConflict) controller_.queue().addAfter({pod.ns, pod.name}, 50ms);
-    co_return std::unexpected(bound.error());
-  }
+  if (!bound) co_return std::unexpected(bound.error());
   parts_.pods.observe(*bound);
   parts_.events.record(cluster::subjectOf(kPods, (*bound)->meta()), cluster::EventType::kNormal, "Scheduled",
                        fmt::format("Successfully assigned {}/{} to {}", pod.ns, pod.name, node));

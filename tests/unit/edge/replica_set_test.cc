@@ -59,7 +59,8 @@ TEST_CASE("what is missing is created; what is going or finished does not count"
                         {.name = "c", .phase = "Failed"},
                         {.name = "d", .phase = "Pending", .ready = false}});
   CHECK(world.plan().create == 2);
-  CHECK(world.plan().counts == ReplicaSetCounts{.replicas = 2, .fully_labeled = 2, .ready = 1, .available = 1});
+  CHECK(world.plan().counts ==
+        ReplicaSetCounts{.replicas = 2, .fully_labeled = 2, .ready = 1, .available = 1, .terminating = 1});
   CHECK(World(0).plan().create == 0);
 }
 
@@ -112,13 +113,13 @@ TEST_CASE("ready pods become available after minReadySeconds, and the plan says 
 
 TEST_CASE("the status keeps what is not ours, and tells refusals") {
   Value replica_set = parsed(
-      R"({"metadata":{"name":"rs","generation":3},"status":{"replicas":2,"readyReplicas":2,"terminatingReplicas":1,
+      R"({"metadata":{"name":"rs","generation":3},"status":{"replicas":2,"readyReplicas":2,"someoneElses":1,
     "conditions":[{"type":"Other","status":"True"}]}})");
   Value status = replicaSetStatus(replica_set, {.replicas = 1}, "quota", kNow);
   CHECK(status["replicas"] == Value(1));
   CHECK(std::as_const(status)["readyReplicas"].isNull());
   CHECK(status["observedGeneration"] == Value(3));
-  CHECK(status["terminatingReplicas"] == Value(1));
+  CHECK(status["someoneElses"] == Value(1));
   CHECK(status["conditions"].asArray().size() == 2);
   CHECK(std::as_const(status)["conditions"][1]["message"] == Value("quota"));
   CHECK(std::as_const(status)["conditions"][1]["reason"] == Value("FailedCreate"));

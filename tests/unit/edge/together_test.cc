@@ -184,6 +184,24 @@ TEST_CASE("a pod without a place says why, and gets one when a node comes") {
   CHECK(world.podsByNode() == Count{{"a", 8}, {"b", 1}});
 }
 
+TEST_CASE("a pod with a node is said to be scheduled, though its agent was quicker or we stopped in between") {
+  World world;
+  world.addNode("a");
+  world.create(kPods,
+               R"({"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"default","name":"p"},
+               "spec":{"nodeName":"a","containers":[{"name":"c","image":"i"}]}})");
+  world.playAgents();
+  CHECK(conditionOf(world.get(kPods, "p"), "PodScheduled")["status"] == Value("True"));
+  // An agent's report that was made from an older state.
+  world.merge(kPods, "p",
+              R"({"status":{"conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable"}]}})",
+              "status");
+  world.settle();
+  const Value pod = world.get(kPods, "p");
+  CHECK(conditionOf(pod, "PodScheduled")["status"] == Value("True"));
+  CHECK(conditionOf(pod, "PodScheduled")["reason"].isNull());
+}
+
 TEST_CASE("a cordoned node gets nothing new") {
   World world;
   world.addNode("a");
