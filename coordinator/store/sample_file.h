@@ -16,6 +16,7 @@ namespace towpath::store {
 
 class SampleFile {
  public:
+  // Shared with work on the pool's threads, which may outlive the store.
   static Result<std::shared_ptr<SampleFile>> open(const SampleOptions& options);
   ~SampleFile();
 
