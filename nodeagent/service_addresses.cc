@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t kPoolBegin = 0x7f400000;  // 127.64.0.0
 constexpr std::uint32_t kPoolMask = 0xffc00000;   // /10
+constexpr std::uint32_t kOwnMask = 0x0000ffff;    // a base of an agent's own stands for 65536 addresses
 
 std::optional<std::uint32_t> number(const std::string& text) {
   in_addr address{};
@@ -34,7 +35,8 @@ std::string environmentName(std::string_view name) {
 std::string rebasedAddress(const std::string& cluster_ip, const std::string& base) {
   std::optional<std::uint32_t> address = number(cluster_ip), begin = number(base);
   if (!address || !begin || (*address & kPoolMask) != kPoolBegin) return cluster_ip;
-  in_addr moved{.s_addr = htonl(*begin + (*address - kPoolBegin))};
+  if (*begin == kPoolBegin) return cluster_ip;
+  in_addr moved{.s_addr = htonl((*begin & ~kOwnMask) + ((*address - kPoolBegin) & kOwnMask))};
   std::array<char, INET_ADDRSTRLEN> text{};
   return ::inet_ntop(AF_INET, &moved, text.data(), text.size());
 }

@@ -10,8 +10,8 @@
 
 namespace towpath::nodeagent {
 
-// The address at the same distance from `base` as `cluster_ip` has from the pool's beginning; `cluster_ip` itself if it
-// is of no pool of ours ("None", "", another network).
+// The address in the /16 of `base` with the last 16 bits of `cluster_ip`; `cluster_ip` itself if `base` is the pool's
+// own beginning, or if it is of no pool of ours ("None", "", another network).
 std::string rebasedAddress(const std::string& cluster_ip, const std::string& base);
 
 // SHOP_SERVICE_HOST, SHOP_SERVICE_PORT and SHOP_SERVICE_PORT_HTTP of the Services of a namespace, as Kubernetes names
