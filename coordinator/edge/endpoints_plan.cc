@@ -22,6 +22,7 @@ struct SlicePort {
 
 // What all endpoints of one slice have in common.
 struct Group {
+  std::string hash;  // of the version: proxies choose between versions, so a slice never mixes them
   std::string address_type;
   std::vector<SlicePort> ports;
   auto operator<=>(const Group&) const = default;
@@ -34,7 +35,8 @@ const char* addressTypeOf(const std::string& address) {
 }
 
 Group groupOf(const Value& service, const PodFacts& pod) {
-  Group group{.address_type = addressTypeOf(pod.address)};
+  const std::string* hash = labelOf(pod.labels, kPodTemplateHashLabel);
+  Group group{.hash = hash ? *hash : "", .address_type = addressTypeOf(pod.address)};
   for (const Value& port : service["spec"]["ports"].asArray()) {
     const std::string protocol = port["protocol"].asString("TCP");
     const Value& target = port["targetPort"].isNull() ? port["port"] : port["targetPort"];
@@ -65,7 +67,7 @@ Value portsOf(const Group& group) {
 }
 
 std::string sliceName(const Value& service, const Group& group, std::size_t count) {
-  std::string text = group.address_type;
+  std::string text = group.hash + group.address_type;
   for (const SlicePort& port : group.ports) text += fmt::format("|{}/{}/{}", port.name, port.protocol, port.port);
   const std::string suffix =
       fmt::format("-{}{}", safeEncodeHash(fnv1a32(text)), count == 0 ? "" : fmt::format("-{}", count));
@@ -78,6 +80,7 @@ Value sliceOf(const Value& service, const Group& group, std::size_t count, Array
   metadata["name"] = sliceName(service, group, count);
   metadata["namespace"] = cluster::namespaceOf(service);
   metadata["labels"] = Object{{kServiceNameLabel, cluster::nameOf(service)}, {kManagedByLabel, kManagedBy}};
+  if (!group.hash.empty()) metadata["labels"][kPodTemplateHashLabel] = group.hash;
   metadata["ownerReferences"] = Array{Object{{"apiVersion", "v1"},
                                              {"kind", "Service"},
                                              {"name", cluster::nameOf(service)},

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fleet import Fleet, Daemon, is_current, wait_until  # noqa: E402
@@ -46,10 +47,12 @@ class Load:
 
     def totals(self):
         """{"sent", "failed", "by_version": {version: {"ok", "failed"}}} since the start."""
-        totals = {"sent": 0, "failed": 0, "by_version": {}}
+        totals = {"sent": 0, "failed": 0, "by_version": {}, "failures": {}}
         for line in list(self.lines.values()):
             totals["sent"] += line["sent"]
             totals["failed"] += line["failed"]
+            for why, count in line["failures"].items():
+                totals["failures"][why] = totals["failures"].get(why, 0) + count
             for version, counts in line["by_version"].items():
                 of = totals["by_version"].setdefault(version, {"ok": 0, "failed": 0})
                 of["ok"] += counts["ok"]
@@ -77,22 +80,21 @@ def measured_share(before, after, version):
     return 100 * delta.get(version, 0) / total if total else 0
 
 
-def follow(fleet, load, version, done, timeout):
+def follow(fleet, load, version, done, timeout, give_up=lambda rollout: False):
     """Prints a line whenever something changes, until `done(rollout)`."""
     end = time.monotonic() + timeout
-    shown, window = None, (time.monotonic(), load.totals())
+    shown, window = None, [load.totals()]
     while time.monotonic() < end:
         rollout = fleet.rollout()
         status = rollout.get("status", {})
         weight = status.get("canary", {}).get("weights", {}).get("canary", {}).get("weight", 0)
         steps = len(rollout["spec"]["strategy"]["canary"]["steps"])
         now = load.totals()
-        share = measured_share(window[1], now, version)
-        if time.monotonic() - window[0] > 2:
-            window = (time.monotonic(), now)
+        window = [*window[-5:], now]  # some three seconds
+        share = measured_share(window[0], now, version)
         pods = fleet.pods()
         ready = sum(any(c["type"] == "Ready" and c["status"] == "True" for c in p.get("status", {}).get("conditions", [])) for p in pods)
-        state = (status.get("phase"), status.get("currentStepIndex"), weight, ready, len(pods), round(share))
+        state = (status.get("phase"), status.get("currentStepIndex"), weight, ready, len(pods), round(share / 5))
         if state != shown:
             shown = state
             failed = {v: c["failed"] for v, c in sorted(now["by_version"].items())}
@@ -101,7 +103,10 @@ def follow(fleet, load, version, done, timeout):
                   f"without answer {now['failed'] - sum(failed.values())}", flush=True)
         if done(rollout):
             return rollout
+        if give_up(rollout):
+            break
         time.sleep(0.5)
+    print(f"  failures: {load.totals()['failures']}")
     raise TimeoutError("the demo's rollout did not get there\n" + fleet.towpath("get", "rollout", "shop").stdout + fleet.towpath("events").stdout)
 
 
@@ -125,13 +130,16 @@ def main():
         for name in ("services.yaml", "analysis.yaml", "rollout.yaml"):
             print(fleet.towpath("apply", "-f", EXAMPLES / name).stdout, end="")
         fleet.wait_healthy(timeout=120)
+        for agent in fleet.agents:
+            wait_until(lambda: urllib.request.urlopen(f"http://{agent.gateway_address}:8080/", timeout=5).status == 200, 30, f"{agent.node} answers")
         load = Load(fleet, arguments.rate)
         wait_until(lambda: load.totals()["by_version"].get("1", {}).get("ok", 0) > arguments.rate, 60, "answers of version 1")
         print(f"version 1 serves {arguments.rate} requests/s at " + ", ".join(f"http://{a.gateway_address}:8080/" for a in fleet.agents))
 
         say("Rolling out version 2 as a canary: 20 %, pause, 50 %, pause, 100 %")
         print(fleet.towpath("set", "image", "shop", "shop=registry.example/shop:2").stdout, end="")
-        follow(fleet, load, "2", lambda r: is_current(r) and r["status"].get("phase") == "Healthy", 180)
+        follow(fleet, load, "2", lambda r: is_current(r) and r["status"].get("phase") == "Healthy", 180,
+               give_up=lambda r: is_current(r) and r["status"].get("abort"))
         print(fleet.towpath("get", "rollout", "shop").stdout)
 
         say("Rolling out version 3, which fails one request in ten")
@@ -145,6 +153,8 @@ def main():
         totals = load.totals()
         ours = totals["failed"] - totals["by_version"].get("3", {}).get("failed", 0)
         say(f"{totals['sent']} requests; failed but for version 3's own: {ours}")
+        if ours:
+            print(f"  {totals['failures']}")
         if arguments.exit:
             return 1 if ours else 0
         towpath = fleet.program("towpath")
