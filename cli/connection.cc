@@ -11,7 +11,7 @@
 namespace towpath::cli {
 namespace {
 
-constexpr const char* kAdminKubeconfig = "/var/lib/towpath/coordinator/admin.kubeconfig";
+constexpr const char* kAdminKubeconfig = "/var/lib/towpath-coordinator/admin.kubeconfig";
 
 std::string fromEnvironment(const char* name) {
   const char* value = std::getenv(name);
