@@ -28,7 +28,8 @@ constexpr std::string_view kZshHead = "#compdef towpath\nautoload -U +X bashcomp
 
 constexpr std::string_view kFish = R"sh(# fish completion of towpath: towpath completion fish | source
 complete -c towpath -f -n __fish_use_subcommand -a '{verbs}'
-complete -c towpath -f -n '__fish_seen_subcommand_from promote abort retry pause resume undo restart status events set' -a "(towpath get rollouts -o name 2>/dev/null | string replace -r '.*/' '')"
+set -l on_rollouts promote abort retry pause resume undo restart status events set
+complete -c towpath -f -n "__fish_seen_subcommand_from $on_rollouts" -a "(towpath get rollouts -o name 2>/dev/null | string replace -r '.*/' '')"
 complete -c towpath -f -n '__fish_seen_subcommand_from logs' -a "(towpath get pods -o name 2>/dev/null | string replace -r '.*/' '')"
 complete -c towpath -f -n '__fish_seen_subcommand_from token' -a 'create list revoke'
 complete -c towpath -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'

@@ -40,20 +40,60 @@ T orFail(Result<T> result, const char* doing) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
+std::unique_ptr<store::Store> openStore(loop::Loop& loop, const coordinator::Config& config) {
+  return orFail(store::openSqliteStore(loop, {.directory = config.data_dir,
+                                              .history = {.changes = static_cast<std::size_t>(config.history_changes),
+                                                          .age = config.history_age}}),
+                "opening the database");
+}
+
+std::unique_ptr<store::SampleStore> openSamples(loop::Loop& loop, const coordinator::Config& config) {
+  return orFail(
+      store::openSampleStore(
+          loop, {.directory = config.data_dir, .age_max = config.samples_age, .bytes_max = config.samples_bytes_max}),
+      "opening the samples");
+}
+
+// Beside the Kubernetes API: the agents' link, join tokens and our own measurements.
+void mountPages(apiserver::Rest& rest, agents::Agents& nodes, apiserver::Authenticator& users, store::Store& store,
+                http::Server& server) {
+  rest.mount("/agent/v1", [&nodes](http::Request& request, http::ResponseWriter& response) {
+    return nodes.handle(request, response);
+  });
+  rest.mount("/towpath/v1/tokens", [&nodes](http::Request& request, http::ResponseWriter& response) {
+    return nodes.handleTokens(request, response);
+  });
+  rest.mount("/metrics", [&](http::Request& request, http::ResponseWriter& response) {
+    return coordinator::serveMetrics(users, store, server, nodes, request, response);
+  });
+}
+
+// The port of the first address: what the administrator's kubeconfig names.
+std::uint16_t listen(http::Server& server, const coordinator::Config& config) {
+  std::uint16_t first = 0;
+  for (const coordinator::ListenAddress& address : config.listen) {
+    std::uint16_t got = orFail(server.listenTcp(address.host, address.port),
+                               ("listening on " + coordinator::toString(address)).c_str());
+    if (first == 0) first = got;
+    log::info("listening", {{"address", coordinator::toString({address.host, got})}});
+  }
+  return first;
+}
+
+void runUntilTold(loop::UvLoop& loop) {
+  auto stop = [&loop] { loop.stop(); };
+  loop::SignalWatcher terminated(loop, SIGTERM, stop);
+  loop::SignalWatcher interrupted(loop, SIGINT, stop);
+  loop.run();
+}
+
 void run(const coordinator::Config& config) {
   log::setLevel(config.log_level);
   loop::UvLoop loop;
 
   // All state is in the store; everything else is made of it.
-  std::unique_ptr<store::Store> store = orFail(
-      store::openSqliteStore(
-          loop, {.directory = config.data_dir,
-                 .history = {.changes = static_cast<std::size_t>(config.history_changes), .age = config.history_age}}),
-      "opening the database");
-  std::unique_ptr<store::SampleStore> samples = orFail(
-      store::openSampleStore(
-          loop, {.directory = config.data_dir, .age_max = config.samples_age, .bytes_max = config.samples_bytes_max}),
-      "opening the samples");
+  std::unique_ptr<store::Store> store = openStore(loop, config);
+  std::unique_ptr<store::SampleStore> samples = openSamples(loop, config);
 
   // Who we are, before anybody is let in.
   tls::Authority authority = orFail(loop::blockOn(loop, coordinator::openAuthority(*store, loop.wallNow())), "the CA");
@@ -101,21 +141,8 @@ void run(const coordinator::Config& config) {
        .connections = static_cast<std::size_t>(config.connections_max),
        .name = "api"},
       rest.handler());
-  rest.mount("/agent/v1",
-             [&](http::Request& request, http::ResponseWriter& response) { return nodes.handle(request, response); });
-  rest.mount("/towpath/v1/tokens", [&](http::Request& request, http::ResponseWriter& response) {
-    return nodes.handleTokens(request, response);
-  });
-  rest.mount("/metrics", [&](http::Request& request, http::ResponseWriter& response) {
-    return coordinator::serveMetrics(users, *store, server, nodes, request, response);
-  });
-  std::uint16_t port = 0;
-  for (const coordinator::ListenAddress& address : config.listen) {
-    std::uint16_t got = orFail(server.listenTcp(address.host, address.port),
-                               ("listening on " + coordinator::toString(address)).c_str());
-    if (port == 0) port = got;
-    log::info("listening", {{"address", coordinator::toString({address.host, got})}});
-  }
+  mountPages(rest, nodes, users, *store, server);
+  const std::uint16_t port = listen(server, config);
 
   orFail(loop::blockOn(loop, controllers.start()), "the controllers");
   orFail(loop::blockOn(loop, coordinator::writeAdminKubeconfig(config.data_dir, coordinator::serverUrl(config, port),
@@ -127,10 +154,7 @@ void run(const coordinator::Config& config) {
   {
     loop::Scope scope(loop, "main");
     scope.spawn(coordinator::keepCertificate(loop, server, authority, names, ticket_key));
-    auto stop = [&loop] { loop.stop(); };
-    loop::SignalWatcher terminated(loop, SIGTERM, stop);
-    loop::SignalWatcher interrupted(loop, SIGINT, stop);
-    loop.run();
+    runUntilTold(loop);
   }
   // Requests end, sessions are told to go; what was acknowledged is on the disk already.
   notifyServiceManager("STOPPING=1");

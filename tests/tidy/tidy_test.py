@@ -33,21 +33,60 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
+def without_literals(text):
+    """The text with comments, string and character literals and preprocessor lines blanked; line breaks stay where they are."""
+    tokens = re.compile(
+        r'//[^\n]*|/\*.*?\*/|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\'|^[ \t]*#(?:\\\n|[^\n])*',
+        re.S | re.M)
+    return tokens.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+
+
 def functions(text):
-    """(line, length) of each function body: a brace that opens after a ')' at the outer or class level, by indentation of its end."""
-    lines = text.splitlines()
-    for index, line in enumerate(lines):
-        if not re.search(r"\)\s*(const|noexcept|override|final|->[^{;]*|:[^{;]*|\s)*\{$", line) or re.match(r"\s*(if|for|while|switch|else|}|catch|return|do)\b", line):
-            continue
-        if "[" in line and re.search(r"\[[^\]]*\]\s*(\(|\{)", line):
-            continue
-        indent = len(line) - len(line.lstrip())
-        if indent > 4:
-            continue
-        for end in range(index + 1, len(lines)):
-            if re.match(rf"^\s{{{indent}}}}}", lines[end]):
-                yield index + 1, end - index
-                break
+    """(line, length) of each function body: a brace after a parameter list, outside of any other function."""
+    scope = re.compile(r"\s*(template\s*<.*>\s*)?(inline\s+)?(namespace|class|struct|union|enum|extern)\b", re.S)
+    text = without_literals(text)
+    # What is open: its kind, where it began, and where the present declaration in it begins.
+    stack = [["scope", 0, 0]]
+    for match in re.finditer(r"[(){};]", text):
+        at, what = match.start(), match.group()
+        kind, begin, head = stack[-1]
+        if what == "(":
+            stack.append(["round", at, at + 1])
+        elif what == "{":
+            before = text[head:at]
+            outer = kind == "scope"
+            opened = "scope" if outer and scope.match(before) else "function" if outer and "(" in before else "other"
+            stack.append([opened, at, at + 1])
+        elif what in ")}" and len(stack) > 1:
+            stack.pop()
+            if what == "}":
+                stack[-1][2] = at + 1
+                if kind == "function":
+                    yield text.count("\n", 0, begin) + 1, text.count("\n", begin, at)
+        elif what == ";":
+            stack[-1][2] = at + 1
+
+
+def test_the_function_finder():
+    """The rule itself: initialiser lists, wrapped parameters, lambdas and braces in strings do not mislead it."""
+    text = """namespace a {
+struct S {
+  S() : x_{1}, y_(2) {
+    run();
+  }
+  int x_ = 0;
+};
+Result f(int a,
+         Options o = {}) {
+  auto g = [&](char c) {
+    if (c == '{') return "}";
+  };
+  // {
+  return R"x(}})x";
+}
+}
+"""
+    assert [found for found in functions(text) if found[1] > 0] == [(3, 2), (9, 6)]
 
 
 def test_functions_fit_a_screen():
