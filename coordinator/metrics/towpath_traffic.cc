@@ -105,7 +105,8 @@ class TowpathTraffic final : public Provider {
                                             .to = now});
     const Value result = resultOf(*settings, sums).value_or(Value());
     const bool judged = !request.metric.success_condition.empty() || !request.metric.failure_condition.empty();
-    if (result.isNull() && !judged) co_return analysis::failedMeasurement("no data: nobody reported such traffic", now, now);
+    if (result.isNull() && !judged)
+      co_return analysis::failedMeasurement("no data: nobody reported such traffic", now, now);
     model::Measurement measurement = analysis::finishedMeasurement(analysis::assessResult(result, request.metric),
                                                                    analysis::valueText(result), now, now);
     measurement.metadata["requests"] = std::to_string(sums.requests);

@@ -28,7 +28,9 @@ class ReportQueue {
   void applied(std::uint64_t revision) { applied_revision_ = revision; }
 
   // Something waits that should go up soon (a condition alone waits for the heartbeat).
-  bool urgent() const { return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !events_.empty() || !samples_.empty(); }
+  bool urgent() const {
+    return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !events_.empty() || !samples_.empty();
+  }
 
   // The report to send: the one in flight again, or a new one of all that waits, up to its bounds.
   const wire::Report& take();

@@ -71,7 +71,8 @@ void serverCommands(const SlotWish& wish, const ServerView& now, Commands& comma
     commands.before.push_back(fmt::format("{} health {}", wish.checked ? "enable" : "disable", wish.name));
   }
   if (now.admin != AdminState::kReady) commands.before.push_back(fmt::format("set server {} state ready", wish.name));
-  // A check that failed before it was disabled (an instance that was still starting, a reload) would leave it down for ever.
+  // A check that failed before it was disabled (an instance that was still starting, a reload) would leave it down for
+  // ever.
   if (now.checked && !wish.checked) commands.before.push_back(fmt::format("set server {} health up", wish.name));
 }
 

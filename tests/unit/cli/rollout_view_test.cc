@@ -104,7 +104,8 @@ TEST_CASE("colours do not move columns") {
 TEST_CASE("a line of the list") {
   const RolloutSummary summary = summarize(pausedCanary().rollout);
   CHECK(summary == RolloutSummary{"prod", "shop", "Canary", "Paused", "1/4", "20", "6/6", "5", "1", "5"});
-  const RolloutSummary blue_green = summarize(yaml("{metadata: {name: a}, spec: {strategy: {blueGreen: {}}}, status: {phase: Healthy}}"));
+  const RolloutSummary blue_green =
+      summarize(yaml("{metadata: {name: a}, spec: {strategy: {blueGreen: {}}}, status: {phase: Healthy}}"));
   CHECK(blue_green.strategy == "BlueGreen");
   CHECK(blue_green.step == "-");
   CHECK(blue_green.set_weight == "-");
@@ -118,7 +119,8 @@ TEST_CASE("the weight shown follows the steps, the end and an abort") {
     bool abort;
     const char* weight;
   };
-  for (const Case& expected : {Case{0, false, "20"}, {1, false, "20"}, {3, false, "50"}, {4, false, "100"}, {3, true, "0"}}) {
+  for (const Case& expected :
+       {Case{0, false, "20"}, {1, false, "20"}, {3, false, "50"}, {4, false, "100"}, {3, true, "0"}}) {
     rollout["status"]["currentStepIndex"] = expected.index;
     rollout["status"]["abort"] = expected.abort;
     CHECK(summarize(rollout).set_weight == expected.weight);
@@ -131,7 +133,8 @@ TEST_CASE("a pod's status is what kubectl prints") {
     const char* status;
   };
   for (const Case& expected :
-       {Case{"{status: {phase: Pending}}", "Pending"}, Case{"{metadata: {deletionTimestamp: x}, status: {phase: Running}}", "Terminating"},
+       {Case{"{status: {phase: Pending}}", "Pending"},
+        Case{"{metadata: {deletionTimestamp: x}, status: {phase: Running}}", "Terminating"},
         Case{"{status: {containerStatuses: [{state: {waiting: {reason: CrashLoopBackOff}}}]}}", "CrashLoopBackOff"},
         Case{"{status: {containerStatuses: [{state: {terminated: {exitCode: 3}}}]}}", "ExitCode:3"},
         Case{"{status: {initContainerStatuses: [{state: {running: {}}}, {state: {}}]}}", "Init:0/2"},
