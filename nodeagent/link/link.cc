@@ -120,17 +120,16 @@ loop::Task<Result<void>> Link::start() {
 loop::Task<void> Link::Impl::keepSession() {
   Duration bound = options.redial_first;
   for (;;) {
-    MonoTime begun = loop.now();
     Result<void> ended = co_await runSession();
-    status.connected = false;
+    // A session that began shows a coordinator that answers, however soon it ended: begin with short delays again.
+    if (std::exchange(status.connected, false)) bound = options.redial_first;
     objects.dropPartial();
     if (!ended && ended.error().message != status.last_error) {
       log::warning("no session with the coordinator", {{"error", ended.error().message}});
       status.last_error = ended.error().message;
     }
-    // A session that lived shows a coordinator that is well: begin with short delays again.
-    bound = loop.now() - begun > heartbeat ? options.redial_first : std::min(bound * 2, options.redial_max);
     co_await loop::sleep(loop, jitter(loop, bound));
+    bound = std::min(bound * 2, options.redial_max);
   }
 }
 

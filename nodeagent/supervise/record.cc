@@ -93,6 +93,15 @@ Result<PodRecord> readRecordFile(const std::string& path) {
   return readRecord(*value);
 }
 
+Result<std::vector<std::string>> listFiles(const std::string& directory) {
+  DIR* listing = ::opendir(directory.c_str());
+  if (!listing) return std::unexpected(lastOsError("cannot list " + directory));
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(listing)) names.emplace_back(entry->d_name);
+  ::closedir(listing);
+  return names;
+}
+
 }  // namespace
 
 std::vector<InstancePort> allPorts(const PodRecord& record) {
@@ -137,20 +146,18 @@ Result<void> RecordStore::write(const PodRecord& record) const {
 
 void RecordStore::remove(const std::string& uid) const {
   ::unlink(fmt::format("{}/{}.json", directory_, uid).c_str());
-  ::unlink(fmt::format("{}/{}.lock", directory_, uid).c_str());
+  // The locks of its containers: their processes have ended.
+  for (const std::string& name : listFiles(directory_).value_or(std::vector<std::string>())) {
+    if (name.starts_with(uid + "-") && name.ends_with(".lock")) ::unlink((directory_ + "/" + name).c_str());
+  }
 }
 
 Result<std::vector<PodRecord>> RecordStore::readAll() const {
-  DIR* listing = ::opendir(directory_.c_str());
-  if (!listing) return std::unexpected(lastOsError("cannot list " + directory_));
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(listing)) {
-    const std::string name = entry->d_name;
-    if (name.ends_with(".json")) names.push_back(name);
-  }
-  ::closedir(listing);
+  const Result<std::vector<std::string>> names = listFiles(directory_);
+  if (!names) return std::unexpected(names.error());
   std::vector<PodRecord> records;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".json")) continue;
     const std::string path = directory_ + "/" + name;
     const Result<PodRecord> record = readRecordFile(path);
     if (record) {

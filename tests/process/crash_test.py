@@ -1,17 +1,92 @@
 """Daemons that are killed, at any moment: nothing acknowledged is lost, nothing runs twice, traffic does not notice."""
 
+import base64
+import collections
+import http.client
+import itertools
+import json
 import os
+import pathlib
 import random
 import signal
+import ssl
+import threading
 import time
 
-from fleet import CommandError, is_current, wait_until
+import yaml
+from fleet import wait_until
 from scenarios_test import deploy, update, wait_phase, wait_step
 from shop import image, routed_canary, versions, Load
 
 
+def running(fleet):
+    """What really runs, whatever the agents have written down: {pid: "<pod uid>/<container>"}."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if not os.readlink(entry / "cwd").startswith(str(fleet.directory)):
+                continue
+            marks = [word for word in (entry / "environ").read_bytes().split(b"\0") if word.startswith(b"TOWPATH_INSTANCE=")]
+        except OSError:
+            continue  # none of ours, or it has just ended
+        if marks:
+            found[int(entry.name)] = marks[0].decode().split(":", 1)[1].rpartition("/")[0]
+    return found
+
+
 def pids_of(fleet):
-    return {pid for agent in fleet.agents for pid in agent.instance_pids()}
+    return set(running(fleet))
+
+
+class Writes:
+    """Counts up in several ConfigMaps, through kills, for as long as the block runs, and remembers what was acknowledged."""
+
+    def __init__(self, fleet, objects=10):
+        config = yaml.safe_load(fleet.kubeconfig.read_text())
+        authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+        self.tls = ssl.create_default_context(cadata=authority)
+        self.headers = {"Authorization": "Bearer " + config["users"][0]["user"]["token"], "Content-Type": "application/merge-patch+json"}
+        self.port, self.names = fleet.port, [f"proof-{number}" for number in range(objects)]
+        self.sent, self.acknowledged = dict.fromkeys(self.names, 0), dict.fromkeys(self.names, 0)
+        self.refused, self.ending = [], threading.Event()
+        fleet.apply(*({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"count": "0"}} for name in self.names))
+
+    def write(self, connection, name, count):
+        self.sent[name] = count
+        connection.request("PATCH", f"/api/v1/namespaces/default/configmaps/{name}", json.dumps({"data": {"count": str(count)}}), self.headers)
+        response = connection.getresponse()
+        text = response.read()
+        if response.status == 200:
+            self.acknowledged[name] = count
+        else:
+            self.refused.append((response.status, text))
+
+    def run(self):
+        connection = None
+        for count in itertools.count(1):
+            if self.ending.wait(0.01):
+                return
+            try:
+                connection = connection or http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=10)
+                self.write(connection, self.names[count % len(self.names)], count)
+            except (OSError, http.client.HTTPException):
+                connection = None  # killed under us
+
+    def check(self, fleet):
+        """Nothing acknowledged is lost, and nothing is there that was not sent."""
+        before = dict(self.acknowledged)
+        found = {m["metadata"]["name"]: int(m["data"]["count"]) for m in fleet.list("configmaps") if m["metadata"]["name"] in self.sent}
+        for name in self.names:
+            assert before[name] <= found[name] <= self.sent[name], (name, before[name], found[name], self.sent[name])
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join(30)
 
 
 def deploy_and_serve(fleet, name, objects):
@@ -28,31 +103,35 @@ def wait_back(fleet):
 
 def test_coordinator_killed_fifty_times_during_rollouts(new_fleet):
     fleet = new_fleet(nodes=2).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}], replicas=2))
+    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
+    deploy_and_serve(fleet, "shop", routed_canary("shop", steps, replicas=2))
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     moments = random.Random(seed)
-    acknowledged = {}
-    version = 1
-    for kill in range(50):
-        if kill % 5 == 0:
-            version = 4 if version == 2 else 2
-            wait_until(lambda: fleet.towpath("set", "image", "shop", f"shop={image(version)}", timeout=20), 60, "the update is acknowledged")
-        name = f"proof-{kill}"
-        # A write just before the kill: if it was acknowledged it must be there ever after.
-        try:
-            fleet.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"kill": str(kill)}})
-            acknowledged[name] = str(kill)
-        except CommandError:
-            pass
-        time.sleep(moments.uniform(0, 0.4))  # the random moment itself, not a wait for anything
-        fleet.coordinator.kill()
-        fleet.start_coordinator()
-    for name, value in acknowledged.items():
-        assert fleet.get("configmap", name)["data"]["kill"] == value
-    assert len(acknowledged) >= 45
-    wait_phase(fleet, "shop", "Healthy", 120)
-    wait_until(lambda: sorted(p["spec"]["containers"][0]["image"] for p in fleet.pods("shop")) == [image(version)] * 2, 90,
+    places, version = collections.Counter(), 1
+    with Load(fleet, "/shop", rate=100) as load, Writes(fleet) as writes:
+        for kill in range(50):
+            if kill % 5 == 0:
+                version = 4 if version == 2 else 2
+                update(fleet, "shop", version)
+            time.sleep(moments.uniform(0, 0.4))  # the random moment itself, not a wait for anything
+            fleet.coordinator.kill()
+            if kill % 3 == 0:  # again, in the middle of its start
+                fleet.coordinator.start()
+                time.sleep(moments.uniform(0, 0.2))
+                fleet.coordinator.kill()
+            fleet.start_coordinator()
+            writes.check(fleet)
+            status = fleet.rollout("shop")["status"]
+            places[(status.get("phase"), status.get("currentStepIndex"))] += 1
+        wait_phase(fleet, "shop", "Healthy", 120)
+        wait_until(lambda: set(versions(fleet, "/shop", 30)) == {str(version)}, 30, "only the newest version answers")
+    print(dict(places), sum(writes.acknowledged.values()))
+    writes.check(fleet)
+    assert not writes.refused, writes.refused[:3]
+    assert len({step for phase, step in places if phase != "Healthy"}) >= 3, f"the kills were not during rollouts: {places}"
+    assert load.result["failed"] == 0, load.result
+    wait_until(lambda: sorted(p["spec"]["containers"][0]["image"] for p in fleet.pods("shop")) == [image(version)] * 2, 60,
                "exactly the instances that were asked for")
     wait_until(lambda: len(pids_of(fleet)) == 2, 30, "exactly two processes")
 
@@ -75,6 +154,32 @@ def test_agent_killed_and_back_leaves_instances_and_traffic_alone(new_fleet):
     assert all(p["status"]["containerStatuses"][0]["restartCount"] == 0 for p in fleet.pods("shop"))
     update(fleet, "shop", 2)
     wait_step(fleet, "shop", 1)
+
+
+def test_agents_killed_during_rollouts_start_nothing_twice(new_fleet):
+    fleet = new_fleet(nodes=2).start()
+    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 20}, {"setWeight": 50}], replicas=4))
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    version = 1
+    with Load(fleet, "/shop", rate=100) as load:
+        for kill in range(20):
+            if kill % 5 == 0:
+                version = 4 if version == 2 else 2
+                update(fleet, "shop", version)
+            time.sleep(moments.uniform(0, 0.8))  # the random moment itself, not a wait for anything
+            agent = moments.choice(fleet.agents)
+            agent.kill()
+            agent.start()
+            now = list(running(fleet).values())
+            assert len(now) == len(set(now)), now
+        wait_phase(fleet, "shop", "Healthy", 120)
+        wait_until(lambda: set(versions(fleet, "/shop", 30)) == {str(version)}, 30, "only the newest version answers")
+    assert load.result["failed"] == 0, load.result
+    wait_until(lambda: len(pids_of(fleet)) == 4, 60, "exactly the instances that were asked for")
+    uids = {pod["metadata"]["uid"] for pod in fleet.pods("shop")}
+    assert {one.split("/")[0] for one in running(fleet).values()} == uids
 
 
 def test_without_the_coordinator_everything_goes_on_and_crashes_are_restarted(new_fleet):

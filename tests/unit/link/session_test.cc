@@ -126,7 +126,7 @@ struct Fixture {
                     .info = {.agent_version = "test", .labels = {{"zone", "a"}}},
                     .report_gather = 5ms,
                     .redial_first = 50ms,
-                    .redial_max = 200ms},
+                    .redial_max = redial_max},
         LinkHooks{.assigned =
                       [this](const ObjectSet& set) {
                         objects = set;
@@ -175,6 +175,7 @@ struct Fixture {
 
   Directory kept;
   std::string directory = kept.path;
+  Duration redial_max = 200ms;
   loop::UvLoop loop;
   std::unique_ptr<store::Store> store = store::makeMemoryStore();
   tls::Authority authority = *tls::Authority::create("test", loop.wallNow());
@@ -243,6 +244,16 @@ TEST_CASE_FIXTURE(Fixture, "a restarted coordinator sends only what differs") {
   waitFor([&] { return assignments > before; });
   CHECK(held() == "a b");
   CHECK(link->status().sessions >= 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a coordinator that restarts again and again is found at once each time") {
+  redial_max = 1h;
+  join();
+  for (std::uint64_t restart = 1; restart <= 12; ++restart) {
+    waitFor([&] { return link->status().sessions >= restart; });
+    restartCoordinator();
+  }
+  waitFor([&] { return link->status().sessions >= 13; });
 }
 
 TEST_CASE_FIXTURE(Fixture, "reports are kept, acknowledged, and survive a coordinator that is away") {
