@@ -3,7 +3,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <doctest/doctest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -94,6 +96,23 @@ TEST_CASE("a damaged archive is an error, not half a version") {
   bytes.resize(bytes.size() / 2);
   const auto program = unpackInto(dir.file("cut.tar.gz", bytes), dir.path() + "/out", "cut");
   REQUIRE_FALSE(program);
+}
+
+// Needs to be root, for a file system of its own that is small.
+TEST_CASE("a full disk is told with its numbers before anything is unpacked" * doctest::skip(::geteuid() != 0)) {
+  const TempDir dir;
+  const std::string small = dir.path() + "/small";
+  REQUIRE(::mkdir(small.c_str(), 0755) == 0);
+  REQUIRE(::mount("none", small.c_str(), "tmpfs", 0, "size=20m") == 0);
+  const std::string tar = makeTar(dir, "shop.tar.gz", {{"bin/shop", std::string(1 << 20, 'x'), 0755}});
+  const auto from_archive = unpackInto(tar, small + "/archive", "shop.tar.gz");
+  const auto from_program = unpackInto(dir.file("shop", "#!/bin/sh\n"), small + "/program", "shop");
+  ::umount2(small.c_str(), MNT_DETACH);
+  for (const auto* refused : {&from_archive, &from_program}) {
+    REQUIRE_FALSE(*refused);
+    CHECK(refused->error().kind == ErrorKind::kIo);
+    CHECK(refused->error().message.find("not enough disk space") != std::string::npos);
+  }
 }
 
 TEST_CASE("image references are mapped, exactly or by prefix, and checked") {
