@@ -210,3 +210,42 @@ def test_a_killed_proxy_is_back(new_fleet):
     for pid in fleet.agents[0].proxy_pids():
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: set(versions(fleet, "/shop", 10)) == {"1"}, 30, "the proxy answers again")
+
+
+def cut_power(fleet):
+    """Everything ends at once: daemons, proxies, instances."""
+    for daemon in [fleet.coordinator, *fleet.agents]:
+        daemon.process.kill()
+    for pid in [*pids_of(fleet), *(pid for agent in fleet.agents for pid in agent.proxy_pids())]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    for daemon in [fleet.coordinator, *fleet.agents]:
+        daemon.kill()
+    wait_until(lambda: not pids_of(fleet), 10, "nothing runs")
+
+
+def test_a_node_boots_without_the_coordinator(new_fleet):
+    fleet = new_fleet(nodes=1).start()
+    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 50}], replicas=2))
+    cut_power(fleet)
+    fleet.agents[0].start()
+    wait_until(lambda: set(versions(fleet, "/shop", 20)) == {"1"}, 30, "all requests are answered")
+    assert len(pids_of(fleet)) == 2
+
+
+def test_a_rollout_goes_on_after_a_power_cut(new_fleet):
+    fleet = new_fleet(nodes=2).start()
+    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
+    deploy_and_serve(fleet, "shop", routed_canary("shop", steps, replicas=2))
+    for version in (2, 4):
+        update(fleet, "shop", version)
+        fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == version // 2, what="it is on its way")
+        cut_power(fleet)
+        fleet.start_coordinator()
+        for agent in fleet.agents:
+            agent.start()
+        wait_phase(fleet, "shop", "Healthy", 120)
+        wait_until(lambda: set(versions(fleet, "/shop", 30)) == {str(version)}, 30, "only the newest version answers")
+        wait_until(lambda: len(pids_of(fleet)) == 2, 60, "exactly the instances that were asked for")
