@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "base/log.h"
+#include "loop/loop.h"
 #include "traffic/live_weights.h"
 
 namespace towpath::traffic {
 namespace {
 
 constexpr int kWriteAttempts = 5;
+constexpr Duration kRetryDelay = 10ms;
 
 // A rule that was made for a header route: named after it, or after it with "-N".
 bool isManaged(const Value& rule, const Target& target) {
@@ -147,6 +149,8 @@ class GatewayApi final : public Router {
       if (written.error().kind != ErrorKind::kConflict || attempt == kWriteAttempts) {
         co_return std::unexpected(withContext(written.error(), "HTTPRoute " + name));
       }
+      // The other write may not be readable yet: it is on its way to the disk.
+      if (context_.loop) co_await loop::sleep(*context_.loop, kRetryDelay * attempt);
       route = co_await context_.api->get(cluster::kHttpRoutes, namespaceOf(target), name);
     }
   }

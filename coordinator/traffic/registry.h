@@ -13,6 +13,10 @@
 #include "cluster/object_api.h"
 #include "traffic/router.h"
 
+namespace towpath::loop {
+class Loop;
+}
+
 namespace towpath::traffic {
 
 // Are there nodes of ours that report what their proxies do? On Kubernetes nobody does, and weights are not verified.
@@ -21,6 +25,7 @@ enum class RouteReports { kNone, kExpected };
 // What routers work with; all of it outlives them.
 struct RouterContext {
   cluster::ObjectApi* api = nullptr;
+  loop::Loop* loop = nullptr;                   // for the pause before a write is tried again; nullptr: at once
   const cluster::Cache* http_routes = nullptr;  // nullptr: routes are read through the API
   RouteReports reports = RouteReports::kNone;
   std::function<void(const cluster::ObjectRef&)> observe_route;  // our own writes, for the cache; may be empty

@@ -18,6 +18,8 @@ from fleet import wait_until
 from scenarios_test import deploy, update, wait_phase, wait_step
 from shop import image, routed_canary, versions, Load
 
+SLOW_STEPS = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
+
 
 def running(fleet):
     """What really runs, whatever the agents have written down: {pid: "<pod uid>/<container>"}."""
@@ -89,9 +91,9 @@ class Writes:
         self.thread.join(30)
 
 
-def deploy_and_serve(fleet, name, objects):
+def deploy_and_serve(fleet, name, steps, replicas=2):
     """Healthy is about the instances; requests arrive once the proxies have the new route as well."""
-    deploy(fleet, name, objects)
+    deploy(fleet, name, routed_canary(name, steps, replicas=replicas, canary={"scaleDownDelaySeconds": 1}))
     wait_until(lambda: set(versions(fleet, f"/{name}", 20)) == {"1"}, 30, "all requests are answered")
 
 
@@ -103,8 +105,7 @@ def wait_back(fleet):
 
 def test_coordinator_killed_fifty_times_during_rollouts(new_fleet):
     fleet = new_fleet(nodes=2).start()
-    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
-    deploy_and_serve(fleet, "shop", routed_canary("shop", steps, replicas=2))
+    deploy_and_serve(fleet, "shop", SLOW_STEPS)
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     moments = random.Random(seed)
@@ -138,7 +139,7 @@ def test_coordinator_killed_fifty_times_during_rollouts(new_fleet):
 
 def test_agent_killed_and_back_leaves_instances_and_traffic_alone(new_fleet):
     fleet = new_fleet(nodes=1).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 50}, {"pause": {}}], replicas=2))
+    deploy_and_serve(fleet, "shop", [{"setWeight": 50}, {"pause": {}}])
     agent = fleet.agents[0]
     before, proxies = pids_of(fleet), agent.proxy_pids()
     assert len(before) == 2 and proxies
@@ -158,7 +159,7 @@ def test_agent_killed_and_back_leaves_instances_and_traffic_alone(new_fleet):
 
 def test_agents_killed_during_rollouts_start_nothing_twice(new_fleet):
     fleet = new_fleet(nodes=2).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 20}, {"setWeight": 50}], replicas=4))
+    deploy_and_serve(fleet, "shop", [{"setWeight": 20}, {"setWeight": 50}], replicas=4)
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     moments = random.Random(seed)
@@ -184,7 +185,7 @@ def test_agents_killed_during_rollouts_start_nothing_twice(new_fleet):
 
 def test_without_the_coordinator_everything_goes_on_and_crashes_are_restarted(new_fleet):
     fleet = new_fleet(nodes=1).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 50}], replicas=2))
+    deploy_and_serve(fleet, "shop", [{"setWeight": 50}])
     fleet.coordinator.kill()
     agent = fleet.agents[0]
     assert set(versions(fleet, "/shop", 20)) == {"1"}
@@ -206,7 +207,7 @@ def test_without_the_coordinator_everything_goes_on_and_crashes_are_restarted(ne
 
 def test_a_killed_proxy_is_back(new_fleet):
     fleet = new_fleet(nodes=1).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 50}], replicas=2))
+    deploy_and_serve(fleet, "shop", [{"setWeight": 50}])
     for pid in fleet.agents[0].proxy_pids():
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: set(versions(fleet, "/shop", 10)) == {"1"}, 30, "the proxy answers again")
@@ -228,7 +229,7 @@ def cut_power(fleet):
 
 def test_a_node_boots_without_the_coordinator(new_fleet):
     fleet = new_fleet(nodes=1).start()
-    deploy_and_serve(fleet, "shop", routed_canary("shop", [{"setWeight": 50}], replicas=2))
+    deploy_and_serve(fleet, "shop", [{"setWeight": 50}])
     cut_power(fleet)
     fleet.agents[0].start()
     wait_until(lambda: set(versions(fleet, "/shop", 20)) == {"1"}, 30, "all requests are answered")
@@ -237,8 +238,7 @@ def test_a_node_boots_without_the_coordinator(new_fleet):
 
 def test_a_rollout_goes_on_after_a_power_cut(new_fleet):
     fleet = new_fleet(nodes=2).start()
-    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
-    deploy_and_serve(fleet, "shop", routed_canary("shop", steps, replicas=2))
+    deploy_and_serve(fleet, "shop", SLOW_STEPS)
     for version in (2, 4):
         update(fleet, "shop", version)
         fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == version // 2, what="it is on its way")

@@ -132,7 +132,8 @@ void gatherPods(const RolloutContext& context, View& view) {
 
 traffic::RouterContext routerContext(const RolloutContext& context) {
   cluster::Cache* routes = context.caches.http_routes;
-  traffic::RouterContext router{.api = context.api, .http_routes = routes, .reports = context.route_reports};
+  traffic::RouterContext router{
+      .api = context.api, .loop = context.loop, .http_routes = routes, .reports = context.route_reports};
   if (routes) router.observe_route = [routes](const cluster::ObjectRef& route) { routes->observe(route); };
   return router;
 }
