@@ -234,7 +234,7 @@ std::string Connection::renderHead(Exchange& exchange, int status, Headers heade
   head += "\r\n";
   appendField(head, "Date", httpDate(host_.loop.wallNow()));
   for (const Header& field : headers) appendField(head, field.name, field.value);
-  if (headers.hasToken("Connection", "close") || host_.draining) exchange.keep_alive = false;
+  if (headers.hasToken("Connection", "close") || host_.draining || exchange.body_error) exchange.keep_alive = false;
   const bool is_http_1_0 = exchange.parser.head().is_http_1_0;
   if (!headers.contains("Connection")) {
     if (!exchange.keep_alive)

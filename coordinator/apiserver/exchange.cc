@@ -54,6 +54,14 @@ loop::Task<void> sendFailure(http::ResponseWriter& response, Failure failure) {
                     json::serialize(statusObject(failure)) + "\n", std::move(headers));
 }
 
+loop::Task<std::optional<std::string>> receiveBody(Exchange& exchange) {
+  auto body = co_await exchange.request.body();
+  if (body) co_return std::move(*body);
+  // All else concerns the connection, not the API: the HTTP server answers it by itself.
+  if (body.error().kind == ErrorKind::kTooLarge) co_await sendFailure(exchange.response, toFailure(body.error()));
+  co_return std::nullopt;
+}
+
 loop::Task<void> sendValue(Exchange& exchange, int status, Value value, std::vector<std::string> warnings) {
   auto body = exchange.wanted.encoding == Encoding::kYaml ? json::toYaml(value) : json::serialize(value) + "\n";
   co_await sendText(exchange.response, status, exchange.wanted.content_type, std::move(body), warningHeaders(warnings));

@@ -1,6 +1,7 @@
 #pragma once
 // One request with what has been found out about it, and the ways to answer. Within this folder.
 
+#include <optional>
 #include <string>
 
 #include "apiserver/auth.h"
@@ -30,6 +31,8 @@ struct Exchange {
 loop::Task<void> sendText(http::ResponseWriter& response, int status, std::string content_type, std::string body,
                           http::Headers headers = {});
 loop::Task<void> sendFailure(http::ResponseWriter& response, Failure failure);
+// The request's body; nullopt if it did not come whole: then the client has its answer.
+loop::Task<std::optional<std::string>> receiveBody(Exchange& exchange);
 // As JSON, or YAML where that was asked for.
 loop::Task<void> sendValue(Exchange& exchange, int status, Value value, std::vector<std::string> warnings = {});
 // The stored text itself if the plain JSON form is wanted.

@@ -94,8 +94,8 @@ loop::Task<void> deleteCollection(Exchange& exchange, cluster::DeleteOptions opt
 }  // namespace
 
 loop::Task<void> serveDelete(Exchange& exchange) {
-  auto body = co_await exchange.request.body();
-  if (!body) co_return;  // the server has answered
+  auto body = co_await receiveBody(exchange);
+  if (!body) co_return;
   auto options = deleteOptions(exchange, *body);
   if (!options) {
     co_await sendFailure(exchange.response, options.error());

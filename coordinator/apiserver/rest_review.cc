@@ -51,8 +51,8 @@ loop::Task<void> serveReview(Exchange& exchange) {
                           .message = "the server does not allow this method on the requested resource"});
     co_return;
   }
-  const auto bytes = co_await exchange.request.body();
-  if (!bytes) co_return;  // the server has answered
+  const auto bytes = co_await receiveBody(exchange);
+  if (!bytes) co_return;
   auto review = readBody(exchange.request.headers.get("Content-Type"), *bytes, nullptr);
   if (!review) {
     co_await sendFailure(exchange.response, review.error());

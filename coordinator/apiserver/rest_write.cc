@@ -136,8 +136,8 @@ loop::Task<void> serveWrite(Exchange& exchange) {
     }
     patch_type = *type;
   }
-  auto bytes = co_await exchange.request.body();
-  if (!bytes) co_return;  // the server has answered
+  auto bytes = co_await receiveBody(exchange);
+  if (!bytes) co_return;
   auto body = readBody(content_type, *bytes, &options->duplicate_fields);
   if (!body) {
     co_await sendFailure(exchange.response, body.error());

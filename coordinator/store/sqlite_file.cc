@@ -171,9 +171,10 @@ Result<std::int64_t> SqliteFile::readNumber(const char* sql) {
 
 Result<void> SqliteFile::check() {
   const Result<std::int64_t> version = readNumber("PRAGMA user_version");
-  if (!version) {
-    if (version.error().kind == ErrorKind::kCorrupt) return std::unexpected(corrupt(version.error().message));
-    return std::unexpected(version.error());
+  // The second reads the schema: where that is damaged, the check below could not even be prepared.
+  for (const auto& read : {version, readNumber("SELECT count(*) FROM sqlite_schema")}) {
+    if (read) continue;
+    return std::unexpected(read.error().kind == ErrorKind::kCorrupt ? corrupt(read.error().message) : read.error());
   }
   const auto newest = static_cast<std::int64_t>(options_.schema_steps.size());
   if (*version > newest) {

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 
 import pytest
+import yaml
 from fleet import condition, wait_until
 from scenarios_test import deploy
 from shop import image, rollout, routed_canary, services
@@ -144,6 +145,10 @@ def tls_connection(fleet):
     return context.wrap_socket(socket.create_connection(("127.0.0.1", fleet.port), timeout=30))
 
 
+def admin_token(fleet):
+    return yaml.safe_load(fleet.kubeconfig.read_text())["users"][0]["user"]["token"]
+
+
 def still_answers(fleet):
     assert fleet.towpath("version").stdout.count("server") == 1
 
@@ -163,8 +168,18 @@ def test_garbage_instead_of_tls_is_closed(fleet):
 
 def test_a_body_over_the_limit_is_refused(fleet):
     with tls_connection(fleet) as tls:
-        tls.sendall(b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99000000\r\n\r\n")
-        assert b"413" in tls.recv(4096).split(b"\r\n")[0]
+        tls.sendall(f"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin_token(fleet)}\r\n"
+                    "Content-Type: application/json\r\nContent-Length: 99000000\r\n\r\n".encode())
+        response = http.client.HTTPResponse(tls)
+        response.begin()
+        assert response.status == 413 and response.getheader("Connection") == "close"
+        status = json.loads(response.read())
+        assert (status["kind"], status["reason"]) == ("Status", "RequestEntityTooLarge") and "bytes" in status["message"]
+    still_answers(fleet)
+    # Who it is comes first: a stranger is not told about limits.
+    with tls_connection(fleet) as tls:
+        tls.sendall(b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nContent-Length: 99000000\r\n\r\n")
+        assert b"401" in tls.recv(4096).split(b"\r\n")[0]
     still_answers(fleet)
 
 

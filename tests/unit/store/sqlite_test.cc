@@ -173,6 +173,11 @@ TEST_CASE("a damaged file is refused with advice and left as it is") {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file << "this is no database";
   }
+  SUBCASE("the schema overwritten") {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1024);
+    file << std::string(4096 - 1024, '\xff');
+  }
   SUBCASE("cut off") { std::filesystem::resize_file(path, 4096 * 5); }
   const std::string before = fileText(path);
   const auto store = openIn(loop, directory);
