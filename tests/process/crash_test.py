@@ -205,12 +205,28 @@ def test_without_the_coordinator_everything_goes_on_and_crashes_are_restarted(ne
     wait_phase(fleet, "shop", "Healthy")
 
 
-def test_a_killed_proxy_is_back(new_fleet):
-    fleet = new_fleet(nodes=1).start()
-    deploy_and_serve(fleet, "shop", [{"setWeight": 50}])
-    for pid in fleet.agents[0].proxy_pids():
+def kill_proxy(agent):
+    for pid in agent.proxy_pids():
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: set(versions(fleet, "/shop", 10)) == {"1"}, 30, "the proxy answers again")
+
+
+def test_a_killed_proxy_is_back_with_the_same_weights(new_fleet):
+    fleet = new_fleet(nodes=1).start()
+    deploy_and_serve(fleet, "shop", [{"setWeight": 50}, {"pause": {}}])
+    update(fleet, "shop", 2)
+    wait_step(fleet, "shop", 1)
+    agent = fleet.agents[0]
+    for _ in range(3):
+        kill_proxy(agent)
+        wait_until(lambda: set(versions(fleet, "/shop", 40)) == {"1", "2"}, 10, "the proxy answers again")
+    # Nobody is there to start it again until the agent is back.
+    agent.kill()
+    kill_proxy(agent)
+    agent.start()
+    wait_until(lambda: set(versions(fleet, "/shop", 40)) == {"1", "2"}, 10, "the proxy answers again")
+    fleet.towpath("promote", "shop")
+    wait_phase(fleet, "shop", "Healthy")
+    wait_until(lambda: set(versions(fleet, "/shop", 20)) == {"2"}, 10, "only the newest version answers")
 
 
 def cut_power(fleet):
