@@ -54,6 +54,26 @@ TEST_CASE("weights follow the steps, stable stays whole, the old version goes af
   CHECK_FALSE(s.set("v1").scale_down_deadline.has_value());
 }
 
+TEST_CASE("a step that lowers the weight moves the traffic first, then the pods go") {
+  Scenario s(routedCanary({setWeight(50), pause(), setWeight(0), pause(), setWeight(25), pause()}), 4);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  REQUIRE(s.weight() == 50);
+  s.promote();
+  s.settle();
+  CHECK(s.weight() == 0);
+  s.converge();
+  CHECK(sizes(s.world) == "v1:4/4 v2:0/0");
+  CHECK(s.status().current_step_index == 3);
+  s.promote();
+  s.settle();
+  CHECK(s.weight() == 0);  // rises only when the pods are there
+  s.converge();
+  CHECK(s.weight() == 25);
+  CHECK(sizes(s.world) == "v1:4/4 v2:1/1");
+}
+
 TEST_CASE("the stable service moves before the weight goes back to 0") {
   Scenario s(routedCanary({setWeight(50)}), 2);
   s.deployFirst();

@@ -51,6 +51,8 @@ std::int32_t weightWhileScaling(const Pass& pass) {
 
 std::int32_t steppedWeight(const Pass& pass) {
   if (steps(pass).empty()) return 0;
+  // A step that lowers the weight needs no pods, and those it gives up stay for as long as they get traffic.
+  if (currentWeight(pass) < weightBefore(pass, stepIndex(pass))) return currentWeight(pass);
   return atDesiredCounts(pass, std::nullopt) ? currentWeight(pass) : weightWhileScaling(pass);
 }
 
