@@ -119,7 +119,10 @@ loop::Task<void> serveLog(Exchange& exchange) {
   }
   auto stream = co_await exchange.logs->open(*pod, std::move(*options));
   if (!stream) {
-    co_await sendFailure(exchange.response, toFailure(stream.error()));
+    auto failure = toFailure(stream.error());
+    // What the node refuses is the request; 422 is for objects.
+    if (failure.reason == Reason::kInvalid) failure.reason = Reason::kBadRequest;
+    co_await sendFailure(exchange.response, std::move(failure));
     co_return;
   }
   co_await relayUnlessClosed(exchange, **stream);

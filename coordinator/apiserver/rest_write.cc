@@ -70,6 +70,14 @@ loop::Task<void> sendWritten(Exchange& exchange, Answer<Written> written) {
   co_await sendObject(exchange, status, std::move(written->object), std::move(written->warnings));
 }
 
+std::string noSuchSubresource(const Exchange& exchange) {
+  const auto& sub = exchange.path.subresource;
+  const bool is_session = sub == "exec" || sub == "attach" || sub == "portforward";
+  if (!is_session || exchange.kind->resource != cluster::kPods)
+    return "the server could not find the requested resource";
+  return fmt::format("pods/{} is not served: use a shell on the node of pod {}, or its logs", sub, exchange.path.name);
+}
+
 Answer<void> checkMethod(const Exchange& exchange) {
   const auto& method = exchange.request.method;
   const auto& path = exchange.path;
@@ -80,7 +88,7 @@ Answer<void> checkMethod(const Exchange& exchange) {
   const bool known = sub.empty() || (sub == "status" && kind.has_status) || (sub == "scale" && kind.scale) ||
                      (sub == "finalize" && kind.resource == cluster::kNamespaces) ||
                      ((sub == "log" || sub == "eviction") && kind.resource == cluster::kPods);
-  if (!known) return refuse(Reason::kNotFound, "the server could not find the requested resource");
+  if (!known) return refuse(Reason::kNotFound, noSuchSubresource(exchange));
   bool allowed = false;
   if (sub == "log")
     allowed = read;

@@ -201,6 +201,43 @@ def test_without_credentials_nothing_is_shown(fleet):
         assert json.loads(response.read())["kind"] == "Status"
 
 
+def as_node(fleet, agent, directory):
+    """A connection with the certificate of that agent."""
+    identity = json.loads((agent.directory / "data" / "identity.json").read_text())
+    chain = directory / "node.pem"
+    chain.write_text(identity["certificate"] + identity["key"])
+    context = ssl.create_default_context(cadata=identity["ca"])
+    context.check_hostname = False
+    context.load_cert_chain(chain)
+    return http.client.HTTPSConnection("127.0.0.1", fleet.port, context=context, timeout=30)
+
+
+def test_a_node_gets_no_assignment_but_its_own_and_nothing_of_the_api(fleet, tmp_path):
+    connection = as_node(fleet, fleet.agents[0], tmp_path)
+    # A Hello (common/wire/agent.proto) that names another node than the certificate.
+    name = b"node-2"
+    connection.request("POST", "/agent/v1/session", body=b"\x0a\x02\x10\x01" + b"\x22" + bytes([len(name)]) + name)
+    response = connection.getresponse()
+    assert response.status == 403 and b"only its own assignment" in response.read()
+    for method, path in (("GET", "/api/v1/secrets"), ("GET", "/api/v1/namespaces/default/pods"), ("DELETE", "/api/v1/nodes/node-2"),
+                         ("POST", "/api/v1/namespaces/default/configmaps")):
+        connection.request(method, path, body="{}" if method == "POST" else None, headers={"Content-Type": "application/json"})
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())["reason"]) == (403, "Forbidden")
+    assert "node-2" in fleet.ready_nodes()
+
+
+def test_a_slow_client_is_cut_off_and_holds_nobody_up(fleet):
+    slow = [tls_connection(fleet) for _ in range(20)]
+    for tls in slow:
+        tls.sendall(b"GET /version HTTP/1.1\r\nHost: ")
+    still_answers(fleet)
+    for tls in slow:
+        assert tls.recv(4096).split(b"\r\n")[0] in (b"HTTP/1.1 408 Request Timeout", b"")
+        tls.close()
+    still_answers(fleet)
+
+
 def test_a_corrupt_database_is_refused_with_the_mend(new_fleet):
     fleet = new_fleet(nodes=0).start()
     fleet.coordinator.stop()

@@ -84,6 +84,65 @@ def test_logs_events_explain_and_api_resources(fleet):
     assert fleet.kubectl("auth", "can-i", "get", "rollouts").stdout.strip() == "yes"
 
 
+def test_what_is_not_served_says_so_and_what_to_use(fleet):
+    deploy(fleet, "asked", [rollout("asked", {"canary": {}}, replicas=1)])
+    pod = fleet.pods("asked")[0]["metadata"]["name"]
+    config = yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}})
+    for arguments, named in ((("exec", pod, "--", "true"), "pods/exec is not served"),
+                             (("port-forward", pod, "18080:80"), "pods/portforward is not served"),
+                             (("logs", pod, "--previous"), 'previous terminated container "shop"'),
+                             (("logs", pod, "-c", "other"), "container other is not valid"),
+                             (("logs", pod, "--since", "1h"), "leave out since"),
+                             (("apply", "--server-side", "-f", "-"), "use kubectl apply without --server-side"),
+                             (("create", "-n", "nowhere", "-f", "-"), 'namespaces "nowhere" not found'),
+                             (("scale", "rollout/asked", "--replicas", "2", "--current-replicas", "7"), "Expected replicas to be 7, was 1")):
+        result = fleet.kubectl(*arguments, stdin=config, check=False)
+        assert result.returncode != 0 and named in result.stderr, (arguments, result.stderr)
+    assert fleet.kubectl("get", "configmap", "mine", check=False).returncode == 1
+
+
+def test_create_diff_replace_and_dry_run(fleet):
+    def manifest(value):
+        return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plain"}, "data": {"a": value}})
+
+    def value():
+        return fleet.kubectl("get", "configmap", "plain", "-o", "jsonpath={.data.a}").stdout
+
+    fleet.kubectl("create", "-f", "-", stdin=manifest("one"))
+    again = fleet.kubectl("create", "-f", "-", stdin=manifest("two"), check=False)
+    assert again.returncode == 1 and "AlreadyExists" in again.stderr
+    diff = fleet.kubectl("diff", "-f", "-", stdin=manifest("two"), check=False)
+    assert diff.returncode == 1 and "+  a: two" in diff.stdout, diff.stderr
+    fleet.kubectl("replace", "--dry-run=server", "-f", "-", stdin=manifest("two"))
+    assert value() == "one"
+    fleet.kubectl("replace", "-f", "-", stdin=manifest("two"))
+    assert value() == "two"
+    fleet.kubectl("patch", "configmap", "plain", "--type", "json", "-p", '[{"op":"replace","path":"/data/a","value":"three"}]')
+    assert value() == "three"
+    fleet.kubectl("delete", "configmap", "plain")
+    fleet.kubectl("wait", "--for=delete", "configmap/plain", "--timeout", "10s")
+
+
+def test_a_namespace_goes_with_what_is_in_it(fleet):
+    fleet.kubectl("create", "namespace", "brief")
+    fleet.kubectl("create", "configmap", "inside", "-n", "brief", "--from-literal", "a=b")
+    fleet.kubectl("delete", "namespace", "brief", "--timeout", "30s")
+    assert fleet.kubectl("get", "configmaps", "-n", "brief", "-o", "name").stdout == ""
+    assert fleet.kubectl("get", "namespace", "brief", check=False).returncode == 1
+
+
+def test_a_drained_node_gives_its_pods_to_others(fleet):
+    deploy(fleet, "moved", [rollout("moved", {"canary": {}}, replicas=3)])
+    assert {p["spec"]["nodeName"] for p in fleet.pods("moved")} == {"node-1", "node-2", "node-3"}
+    try:
+        assert "drained" in fleet.kubectl("drain", "node-2", "--force", "--timeout", "50s").stdout
+        wait_until(lambda: fleet.rollout("moved")["status"].get("availableReplicas") == 3, 60, "three instances again")
+        assert {p["spec"]["nodeName"] for p in fleet.pods("moved")} == {"node-1", "node-3"}
+        assert "SchedulingDisabled" in fleet.kubectl("get", "node", "node-2").stdout
+    finally:
+        fleet.kubectl("uncordon", "node-2")
+
+
 def test_a_typing_error_is_named(fleet):
     bad = rollout("typo", {"canary": {}})
     bad["spec"]["replica"] = 3
