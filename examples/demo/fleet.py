@@ -40,6 +40,31 @@ def wait_until(condition, timeout=30, what="the condition", interval=0.05):
     raise TimeoutError(f"{what}: not within {timeout} s; last seen: {str(last)[:2000]}")
 
 
+def proxies_below(directory):
+    """The process ids of HAProxy, which outlives its agent: it is known by its configuration below the agent's directory."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "haproxy" in command and f"{directory}/" in command:
+            found.append(int(entry.name))
+    return found
+
+
+def end_processes(pids):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.3)
+
+
 class Daemon:
     """A process of ours with its log in a file."""
 
@@ -120,18 +145,7 @@ class Agent(Daemon):
         return super().start()
 
     def proxy_pids(self):
-        """HAProxy of this node outlives the agent: it is known by its configuration below our directory."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                command = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if "haproxy" in command and str(self.directory) in command:
-                found.append(int(entry.name))
-        return found
+        return proxies_below(self.directory)
 
     def instance_pids(self):
         found = []
@@ -188,14 +202,7 @@ class Fleet:
         """Ends everything that was started: daemons, proxies, instances, by their process ids."""
         for daemon in [*self.agents, self.coordinator]:
             daemon.stop()
-        pids = [pid for agent in self.agents for pid in agent.proxy_pids() + agent.instance_pids()]
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in pids:
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
-            time.sleep(0.3)
+        end_processes([pid for agent in self.agents for pid in agent.proxy_pids() + agent.instance_pids()])
 
     # --- commands ---
 

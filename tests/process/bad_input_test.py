@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import yaml
-from fleet import condition, wait_until
+from fleet import condition, end_processes, proxies_below, wait_until
 from scenarios_test import deploy
 from shop import image, rollout, routed_canary, services
 
@@ -117,6 +117,8 @@ def join(fleet, directory, token, node="intruder"):
     except subprocess.TimeoutExpired:
         process.kill()
         return process.communicate()[0]
+    finally:
+        end_processes(proxies_below(directory))
 
 
 def test_join_tokens_expire_and_are_used_up(fleet, tmp_path):
