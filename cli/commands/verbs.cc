@@ -134,7 +134,9 @@ Exit restart(Context context, std::string rollout, std::string in) {
     if (!parsed) throw Failure{{ErrorKind::kInvalid, parsed.error().message, "--in"}};
     delay = *parsed;
   }
-  co_await patchSpec(context, rollout, Object{{"restartAt", formatRfc3339(context.api.loop().wallNow() + delay)}});
+  // Pods know their age to the second, and one that is as old as restartAt counts as new: so the next full second.
+  const WallTime at = std::chrono::ceil<std::chrono::seconds>(context.api.loop().wallNow() + delay);
+  co_await patchSpec(context, rollout, Object{{"restartAt", formatRfc3339(at)}});
   print(fmt::format("rollout '{}' restarts in {}\n", rollout, in.empty() ? "0s" : in));
   co_return 0;
 }

@@ -319,6 +319,11 @@ loop::Task<Answer<Written>> Registry::commitUpdate(WritePass pass) {
   co_return Written{std::move(committed->objects[0]), std::move(pass.warnings())};
 }
 
+loop::Task<void> Registry::stagedWrites(store::Key key) {
+  if (store_.find(key) == store_.findLatest(key)) co_return;
+  (void)co_await store_.commit(store::Transaction().check(std::move(key), store::Precondition::none()));
+}
+
 loop::Task<Answer<Written>> Registry::update(KindRef kind, std::string ns, std::string name, Value object,
                                              WriteOptions options) {
   auto key = keyOf(*kind, ns, name);
@@ -331,7 +336,10 @@ loop::Task<Answer<Written>> Registry::update(KindRef kind, std::string ns, std::
         fmt::format("the name of the object ({}) does not match the name of the request ({})", sent, name));
   }
   WritePass pass(*this, kind, std::move(key), std::move(old), std::move(options));
-  if (auto prepared = pass.prepareUpdate(std::move(object)); !prepared) co_return std::unexpected(prepared.error());
+  if (auto prepared = pass.prepareUpdate(std::move(object)); !prepared) {
+    if (prepared.error().reason == Reason::kConflict) co_await stagedWrites(pass.key());
+    co_return std::unexpected(prepared.error());
+  }
   co_return co_await commitUpdate(std::move(pass));
 }
 
@@ -370,7 +378,10 @@ loop::Task<Answer<Written>> Registry::patch(KindRef kind, std::string ns, std::s
   if (!scale) target["apiVersion"] = kind->resource.apiVersion();
   auto patched = applyPatch(*kind, target, type, patch);
   if (!patched) co_return std::unexpected(patched.error());
-  if (auto prepared = pass.prepareUpdate(std::move(*patched)); !prepared) co_return std::unexpected(prepared.error());
+  if (auto prepared = pass.prepareUpdate(std::move(*patched)); !prepared) {
+    if (prepared.error().reason == Reason::kConflict) co_await stagedWrites(pass.key());
+    co_return std::unexpected(prepared.error());
+  }
   co_return co_await commitUpdate(std::move(pass));
 }
 

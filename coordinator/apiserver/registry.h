@@ -127,6 +127,9 @@ class Registry {
   loop::Task<Answer<Written>> createOnce(KindRef kind, std::string ns, std::string name, Value object,
                                          WriteOptions options);
   loop::Task<Answer<Written>> commitUpdate(WritePass pass);
+  // Until readers see what is staged for the key: a client that lost against a staged write reads again and must then
+  // see it, or it would lose again.
+  loop::Task<void> stagedWrites(store::Key key);
   loop::Task<Answer<void>> orphanDependents(std::string owner_uid);
   loop::Task<Answer<Removed>> removeObject(KindRef kind, cluster::ObjectRef old, cluster::DeleteOptions options);
   loop::Task<Answer<void>> removeContent(std::string storage_name);

@@ -2,12 +2,16 @@
 
 import pytest
 from fleet import condition, is_current, wait_until
-from shop import ANALYSIS_ARGS, blue_green, error_template, image, rollout, routed_canary, services, versions, Load
+from shop import ANALYSIS_ARGS, ask, blue_green, error_template, image, rollout, routed_canary, services, versions, Load
 
 
 def deploy(fleet, name, objects):
+    """A healthy rollout, and every node's proxy knows its routes: a new HTTPRoute gets there on its own way."""
     fleet.apply(*objects)
     fleet.wait_healthy(name)
+    for route in (o["metadata"]["name"] for o in objects if o["kind"] == "HTTPRoute"):
+        for agent in fleet.agents:
+            wait_until(lambda: ask(agent, f"/{route}")[0] == 200, what=f"{agent.name} answers /{route}")
 
 
 def update(fleet, name, version):
@@ -228,11 +232,19 @@ def test_scale_in_the_middle_and_to_zero_and_back(fleet):
     deploy(fleet, "scale", routed_canary("scale", [{"setWeight": 50}, {"pause": {}}], replicas=2))
     update(fleet, "scale", 2)
     wait_step(fleet, "scale", 1)
-    fleet.apply(*[o if o["kind"] != "Rollout" else {**o, "spec": {**o["spec"], "replicas": 4}} for o in
-                  routed_canary("scale", [{"setWeight": 50}, {"pause": {}}], replicas=4, version=2)])
+
+    def scale_to(replicas):
+        fleet.apply(routed_canary("scale", [{"setWeight": 50}, {"pause": {}}], replicas=replicas, version=2)[-1])
+
+    scale_to(4)
     wait_until(lambda: images_of(fleet, "scale") == [image(1)] * 4 + [image(2)] * 2, 60, "both versions are scaled")
     fleet.towpath("promote", "scale", "--full")
     wait_phase(fleet, "scale", "Healthy")
+    for replicas in (0, 2):
+        scale_to(replicas)
+        wait_until(lambda: images_of(fleet, "scale").count(image(2)) == replicas, 60, f"{replicas} pods of the new version")
+        wait_phase(fleet, "scale", "Healthy")
+    wait_until(lambda: set(versions(fleet, "/scale", 12)) == {"2"}, what="the new version answers again")
 
 
 def test_a_version_that_never_gets_ready_takes_no_traffic(fleet):
