@@ -149,7 +149,6 @@ Value buildStatus(const PodFacts& facts, const Value& previous, WallTime now) {
   status.set("startTime", formatRfc3339(facts.accepted_at));
   if (!facts.init_containers.empty()) status.set("initContainerStatuses", containerStatuses(facts.init_containers));
   status.set("containerStatuses", containerStatuses(facts.containers));
-  status.set("qosClass", "Burstable");
   Array ports;
   for (const InstancePort& port : facts.ports) {
     ports.push_back(Object{{"name", port.name},

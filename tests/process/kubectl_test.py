@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -28,6 +29,9 @@ def test_apply_get_describe_edit_patch_delete(fleet):
     wide = fleet.kubectl("get", "pods", "-l", "app=kube", "-o", "wide").stdout
     assert wide.splitlines()[0].split()[:7] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE"]
     assert wide.count("Running") == 3 and "node-" in wide
+    pod = fleet.kubectl("describe", "pods", "-l", "app=kube").stdout
+    for line in (r"Node: +node-", r"Image: +registry.example/shop:1", r"Ready: +True", r"QoS Class: +BestEffort", r"Normal +Started .*Started container shop"):
+        assert re.search(line, pod), line
     described = fleet.kubectl("describe", "rollout", "kube").stdout
     assert "Name:         kube" in described and "RolloutCompleted" in described
     assert "patched" in fleet.kubectl("patch", "rollout", "kube", "--type", "merge", "-p", '{"metadata":{"labels":{"team":"blue"}}}').stdout
