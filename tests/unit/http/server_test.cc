@@ -205,7 +205,7 @@ TEST_CASE("server: graceful shutdown ends streams, finishes requests, closes idl
   loop::Scope scope(fixture.loop);
   bool down = false;
   scope.spawn([](Server& server, bool& mark) -> Task<void> {
-    co_await server.shutdown(5s);
+    co_await server.shutdown(60s);
     mark = true;
   }(*fixture.server, down));
   CHECK(blockOn(fixture.loop, idle.readAll(100)).value().empty());

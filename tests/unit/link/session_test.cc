@@ -152,7 +152,7 @@ struct Fixture {
   // Looks again whenever something happened, and now and then.
   void waitFor(std::function<bool()> condition) {
     auto wait = [](Fixture& self, std::function<bool()> until) -> loop::Task<bool> {
-      for (int i = 0; i < 1000 && !until(); ++i) co_await loop::sleep(self.loop, 10ms);
+      for (int i = 0; i < 6000 && !until(); ++i) co_await loop::sleep(self.loop, 10ms);
       co_return until();
     };
     REQUIRE(run(wait(*this, std::move(condition))));

@@ -125,10 +125,10 @@ TEST_CASE("uv loop: post, threads, offload and its exceptions") {
 }
 
 TEST_CASE("uv loop: destroying a coroutine while a thread works for it is safe, and the loop waits for the thread") {
-  UvLoop loop;
   std::atomic<bool> finished = false;
   std::atomic<bool> begun = false;
   {
+    UvLoop loop;
     Scope scope(loop);
     scope.spawn([](Loop& on, std::atomic<bool>& start, std::atomic<bool>& end) -> Task<void> {
       co_await offload(on, [&start, &end] {
@@ -139,7 +139,6 @@ TEST_CASE("uv loop: destroying a coroutine while a thread works for it is safe, 
     }(loop, begun, finished));
     while (!begun) blockOn(loop, pause(loop, 1ms));
   }
-  blockOn(loop, pause(loop, 60ms));
   CHECK(finished);
 }
 
@@ -168,7 +167,7 @@ TEST_CASE("poll watcher: tells readiness, may be destroyed in its own call") {
   const Timer timer = loop.startTimer(1ms, [&] { eventfd_write(fd, 1); });
   loop.run();
   CHECK(calls == 1);
-  CHECK(blockOn(loop, withTimeout(loop, 1s, readable(loop, fd))).has_value());
+  CHECK(blockOn(loop, withTimeout(loop, 60s, readable(loop, fd))).has_value());
   eventfd_t value = 0;
   eventfd_read(fd, &value);
   CHECK_FALSE(blockOn(loop, withTimeout(loop, 10ms, readable(loop, fd))).has_value());
@@ -178,10 +177,14 @@ TEST_CASE("poll watcher: tells readiness, may be destroyed in its own call") {
 TEST_CASE("signal watcher: each watcher hears the signal") {
   UvLoop loop;
   int heard = 0;
-  SignalWatcher a(loop, SIGUSR1, [&] { ++heard; });
-  SignalWatcher b(loop, SIGUSR1, [&] { heard += 10; });
+  const auto hear = [&](int part) {
+    heard += part;
+    if (heard >= 11) loop.stop();
+  };
+  SignalWatcher a(loop, SIGUSR1, [&] { hear(1); });
+  SignalWatcher b(loop, SIGUSR1, [&] { hear(10); });
   raise(SIGUSR1);
-  const Timer timer = loop.startTimer(20ms, [&] { loop.stop(); });
+  const Timer bound = loop.startTimer(60s, [&] { loop.stop(); });
   loop.run();
   CHECK(heard == 11);
 }

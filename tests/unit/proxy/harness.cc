@@ -116,8 +116,8 @@ void TestServer::serve(int fd) {
     int status = 200;
     if (const std::size_t at = head.find(" /status/"); at != std::string::npos)
       status = std::stoi(head.substr(at + 9, 3));
-    if (const std::size_t at = head.find(" /slow/"); at != std::string::npos) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(head.substr(at + 7, 5))));
+    while (head.find(" /hold ") != std::string::npos && held_ && !stopping_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     const bool sent =
         sendAll(fd, "HTTP/1.1 " + std::to_string(status) + " x\r\ncontent-length: " + std::to_string(name_.size()) +
@@ -290,7 +290,7 @@ StateBuilder& StateBuilder::weights(const std::map<std::string, int>& by_hash) {
 }
 
 void waitUntil(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     REQUIRE(std::chrono::steady_clock::now() < deadline);
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -19,8 +19,8 @@ namespace towpath::proxy::testing {
 // A free port of 127.0.0.1 below the ephemeral range, never given twice by this process.
 std::uint16_t freePort();
 
-// Answers every request with 200 and its name as the body; "/status/N" with status N; "/slow/MS" after that time. Keeps
-// connections alive.
+// Answers every request with 200 and its name as the body; "/status/N" with status N; "/hold" when release() is called.
+// Keeps connections alive.
 class TestServer {
  public:
   explicit TestServer(std::string name);
@@ -28,6 +28,7 @@ class TestServer {
   std::uint16_t port() const { return port_; }
   int served() const { return served_; }
   int running() const { return running_; }
+  void release() { held_ = false; }
   // Stops listening and closes all connections, as a killed process does.
   void kill();
 
@@ -38,6 +39,7 @@ class TestServer {
   std::uint16_t port_;
   int listener_ = -1;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> held_ = true;
   std::atomic<int> served_ = 0;
   std::atomic<int> running_ = 0;
   std::atomic<int> connections_ = 0;

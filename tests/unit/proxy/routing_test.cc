@@ -150,7 +150,7 @@ TEST_CASE("counters are exact by version and status, over reloads, and know what
   CHECK(countsOf(rig, by_worker) ==
         std::map<std::string, std::uint64_t>{{"v1 200", 17}, {"v1 404", 10}, {"v1 500", 10}});
   const auto settled = [](Rig& r) -> loop::Task<bool> {
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       const Result<Observed> observed = co_await r.proxy().observe();
       if (observed && observed->workers == 1) co_return true;
       co_await loop::sleep(r.loop(), 10ms);

@@ -33,7 +33,7 @@ SpawnRequest shell(const TempDir& dir, const std::string& script, const std::str
 
 int waitForEnd(Process& process) {
   pollfd poll_fd{process.pidfd(), POLLIN, 0};
-  REQUIRE(::poll(&poll_fd, 1, 10000) == 1);
+  REQUIRE(::poll(&poll_fd, 1, 60000) == 1);
   const std::optional<int> status = process.reap();
   REQUIRE(status);
   return exitCodeOf(*status);
@@ -99,7 +99,7 @@ TEST_CASE("an unrecorded process is found by its marker, and its children are to
   auto process = spawn(shell(dir, "sleep 60 & echo started; wait", marker));
   REQUIRE(process);
   std::vector<Marked> found;
-  for (int i = 0; i < 500 && found.size() < 2; ++i) {
+  for (int i = 0; i < 6000 && found.size() < 2; ++i) {
     found = findMarked(marker.substr(0, marker.rfind('/') + 1));
     ::poll(nullptr, 0, 10);
   }

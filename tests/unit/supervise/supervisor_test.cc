@@ -72,18 +72,18 @@ struct Bench {
     auto wait = [](Bench& bench, decltype(all_gone)& gone) -> loop::Task<void> {
       while (!gone()) co_await bench.changed.wait();
     };
-    static_cast<void>(loop::blockOn(loop, loop::withTimeout(loop, 20s, wait(*this, all_gone))));
+    static_cast<void>(loop::blockOn(loop, loop::withTimeout(loop, 60s, wait(*this, all_gone))));
   }
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
-  // Runs the loop until the condition holds; fails the test if it does not within 20 s.
+  // Runs the loop until the condition holds; fails the test if it does not within a minute.
   template <class Condition>
   void until(Condition condition) {
     auto wait = [](Bench& bench, Condition& holds) -> loop::Task<void> {
       while (!holds()) co_await bench.changed.wait();
     };
-    const auto reached = loop::blockOn(loop, loop::withTimeout(loop, 20s, wait(*this, condition)));
+    const auto reached = loop::blockOn(loop, loop::withTimeout(loop, 60s, wait(*this, condition)));
     REQUIRE(reached);
   }
   void untilReady(const std::string& uid) {
