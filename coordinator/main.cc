@@ -87,6 +87,19 @@ void runUntilTold(loop::UvLoop& loop) {
   loop.run();
 }
 
+// `beside` runs as long as we serve.
+void serveUntilTold(loop::UvLoop& loop, http::Server& server, loop::Task<void> beside) {
+  {
+    loop::Scope scope(loop, "main");
+    scope.spawn(std::move(beside));
+    runUntilTold(loop);
+  }
+  // Requests end, sessions are told to go; what was acknowledged is on the disk already.
+  notifyServiceManager("STOPPING=1");
+  loop::blockOn(loop, server.shutdown(kShutdownGrace));
+  log::info("coordinator ends");
+}
+
 void run(const coordinator::Config& config) {
   log::setLevel(config.log_level);
   loop::UvLoop loop;
@@ -151,15 +164,7 @@ void run(const coordinator::Config& config) {
   notifyServiceManager("READY=1");
   log::info("ready", {{"version", TOWPATH_VERSION}, {"data", config.data_dir}});
 
-  {
-    loop::Scope scope(loop, "main");
-    scope.spawn(coordinator::keepCertificate(loop, server, authority, names, ticket_key));
-    runUntilTold(loop);
-  }
-  // Requests end, sessions are told to go; what was acknowledged is on the disk already.
-  notifyServiceManager("STOPPING=1");
-  loop::blockOn(loop, server.shutdown(kShutdownGrace));
-  log::info("coordinator ends");
+  serveUntilTold(loop, server, coordinator::keepCertificate(loop, server, authority, names, ticket_key));
 }
 
 int refuse(const Error& error) {
