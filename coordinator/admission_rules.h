@@ -1,6 +1,6 @@
 #pragma once
-// The rules that writes through the API must pass beyond their schemas: Services get their addresses, Rollouts and
-// analysis templates must make sense. Added to the registry once, at the start.
+// What writes through the API need beyond the registry's own rules (schemas, and the sense of rollouts and analyses):
+// Services get their addresses. Added to the registry once, at the start.
 
 #include "apiserver/registry.h"
 #include "edge/addresses.h"
