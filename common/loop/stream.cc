@@ -38,7 +38,8 @@ class Descriptor {
 
 std::unexpected<Error> failErrno(int error, const std::string& what) {
   const bool away = error == ECONNREFUSED || error == ENOENT || error == EHOSTUNREACH || error == ENETUNREACH ||
-                    error == ETIMEDOUT || error == ECONNRESET || error == EPIPE || error == EAGAIN;
+                    error == ETIMEDOUT || error == ECONNRESET || error == EPIPE;
+  if (error == EAGAIN) return fail(ErrorKind::kTooManyRequests, what + ": too many connections wait to be accepted");
   return fail(away ? ErrorKind::kUnavailable : ErrorKind::kIo, what + ": " + std::strerror(error));
 }
 

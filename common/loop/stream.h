@@ -19,8 +19,8 @@ namespace towpath::loop {
 
 class Stream {
  public:
-  // kUnavailable if nobody listens. `host` is a numeric address or a name (resolved on a pool thread; the first that
-  // accepts wins).
+  // kUnavailable if nobody listens, kTooManyRequests if somebody does but accepts none (unix sockets). `host` is a
+  // numeric address or a name (resolved on a pool thread; the first that accepts wins).
   static Task<Result<Stream>> connectUnix(UvLoop& loop, std::string path);
   static Task<Result<Stream>> connectTcp(UvLoop& loop, std::string host, std::uint16_t port);
   // Takes over a connected socket.

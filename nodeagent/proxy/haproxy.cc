@@ -188,7 +188,7 @@ loop::Task<Result<Observed>> Haproxy::observe() {
   if (!view) co_return std::unexpected(view.error());
   Observed observed;
   observed.rules = observeRules(*view, state);
-  observed.workers = static_cast<int>(processes->workers.size());
+  for (const WorkerProcess& worker : processes->workers) observed.workers.push_back(worker.pid);
   observed.process_id = processes->master;
   observed.starts = starts_;
   co_return observed;

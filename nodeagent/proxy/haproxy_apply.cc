@@ -140,8 +140,9 @@ loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& 
   Result<void> saved = co_await saveLayout(layout);
   if (saved) saved = co_await saveFiles(files);
   if (!saved) co_return saved;
-  std::optional<loop::Stream> held = co_await hold();
   const int former = before.workers.front().pid;
+  const Result<void> held = co_await cli_.hold(former);
+  if (!held) log::warning("the last counts of a worker of HAProxy may be lost", {{"error", held.error().message}});
   if (const Result<void> reloaded = co_await signalReload(before, files.structure); !reloaded) {
     // The former worker serves on. The files must say so too, for the next start.
     const ProxyState& last = applied_ ? *applied_ : ProxyState();
@@ -151,13 +152,14 @@ loop::Task<Result<void>> Haproxy::reload(const Processes& before, const Layout& 
     co_return reloaded;
   }
   layout_ = layout;
-  if (held) scope_.spawn(keepUntilIdle(former, std::move(*held)));
+  if (held) scope_.spawn(keepUntilIdle(former));
   forgetStaleFiles(files);
   co_return co_await syncAll(layout, state);
 }
 
 loop::Task<Result<void>> Haproxy::signalReload(const Processes& before, const std::string& structure) {
   const std::int64_t log_offset = fileSize(path("haproxy.log"));
+  cli_.expectReload();
   if (kill(before.master, SIGUSR2) != 0) co_return std::unexpected(lastOsError("reloading HAProxy"));
   const Result<void> reloaded = co_await awaitNewWorker(before.workers.front().pid, structure, log_offset);
   if (reloaded) log::info("HAProxy reloaded", {{"structure", structure}});
@@ -182,33 +184,20 @@ loop::Task<Result<void>> Haproxy::awaitNewWorker(int former, std::string structu
   co_return fail(ErrorKind::kTimeout, "HAProxy did not take the new configuration in time");
 }
 
-// An open connection to its command line keeps a worker from ending. It must be accepted before the reload.
-loop::Task<std::optional<loop::Stream>> Haproxy::hold() {
-  Result<loop::Stream> stream = co_await loop::Stream::connectUnix(loop_, path("worker.sock"));
-  if (!stream) co_return std::nullopt;
-  const Result<void> asked = co_await stream->write("prompt\n");
-  std::array<char, 16> prompt{};
-  if (!asked) co_return std::nullopt;
-  const Result<std::size_t> answered = co_await loop::withTimeout(loop_, 1s, stream->read(prompt));
-  if (!answered || *answered == 0) co_return std::nullopt;
-  co_return std::move(*stream);
-}
-
-loop::Task<void> Haproxy::keepUntilIdle(int worker, [[maybe_unused]] loop::Stream held) {
+// The line to it keeps a worker from ending.
+loop::Task<void> Haproxy::keepUntilIdle(int worker) {
   const std::string key = processKey(worker).value_or("");
   // Most are idle at once; one with a WebSocket may live for many minutes.
   for (Duration pause = kIdlePoll; !closing_; pause = std::min<Duration>(pause * 3 / 2, 2s)) {
     co_await loop::sleep(loop_, pause);
     const Result<bool> idle = co_await isIdleOldWorker(cli_, worker);
-    if (!idle && idle.error().kind == ErrorKind::kUnavailable) {
-      if (processKey(worker) != key) co_return;  // it has ended after all: the hard stop
-      continue;
-    }
+    if (!idle && processKey(worker) != key) break;  // it has ended after all: the hard stop
     if (!idle || !*idle) continue;
     Result<std::vector<TrafficCount>> counts = co_await readCounters(cli_, worker);
     if (counts) finished_.push_back({key, std::move(*counts)});
-    co_return;  // and the connection with it
+    break;
   }
+  cli_.letGo(worker);
 }
 
 // Instances that left with an earlier state and have no request any more make room.

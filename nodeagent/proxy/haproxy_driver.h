@@ -9,7 +9,6 @@
 
 #include "loop/event.h"
 #include "loop/scope.h"
-#include "loop/stream.h"
 #include "proxy/haproxy.h"
 #include "proxy/haproxy_process.h"
 #include "proxy/haproxy_sync.h"
@@ -24,7 +23,7 @@ class Haproxy final : public Proxy {
   Haproxy(loop::UvLoop& loop, HaproxyOptions options)
       : loop_(loop),
         options_(std::move(options)),
-        cli_(loop, path("master.sock")),
+        cli_(loop, {path("master.sock"), path("worker.sock")}),
         turn_(loop, 1),
         scope_(loop, "haproxy") {}
 
@@ -66,8 +65,7 @@ class Haproxy final : public Proxy {
   loop::Task<Result<void>> awaitNewWorker(int former, std::string structure, std::int64_t log_offset);
   loop::Task<void> releaseDrained(const ProxyState& state, const Processes& processes);
 
-  loop::Task<std::optional<loop::Stream>> hold();
-  loop::Task<void> keepUntilIdle(int worker, loop::Stream held);
+  loop::Task<void> keepUntilIdle(int worker);
 
   loop::UvLoop& loop_;
   HaproxyOptions options_;

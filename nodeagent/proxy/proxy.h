@@ -48,7 +48,7 @@ struct ObservedRule {
 };
 struct Observed {
   std::vector<ObservedRule> rules;
-  int workers = 0;           // 1; more while old ones finish their connections after a reload
+  std::vector<int> workers;  // process ids, the current one first; after a reload old ones finish their connections
   int process_id = 0;        // of the proxy (its master)
   std::uint64_t starts = 0;  // how often this driver had to start it
 };

@@ -261,7 +261,7 @@ StateBuilder::StateBuilder() : port_(freePort()) {
 }
 
 StateBuilder& StateBuilder::listener(std::uint16_t port) {
-  state.listeners.push_back({.address = "127.64.0.9", .port = port, .entries = {{.rule = state.rules.front().id}}});
+  state.listeners.push_back({.address = kAddress, .port = port, .entries = {{.rule = state.rules.front().id}}});
   return *this;
 }
 

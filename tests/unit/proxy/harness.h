@@ -116,6 +116,9 @@ class Rig {
   std::unique_ptr<Proxy> proxy_;
 };
 
+// Where the listeners of a StateBuilder are.
+inline constexpr const char* kAddress = "127.64.0.9";
+
 // A state with one service "shop/web:http" and one listener for it.
 class StateBuilder {
  public:

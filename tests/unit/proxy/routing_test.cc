@@ -8,8 +8,6 @@
 namespace towpath::proxy::testing {
 namespace {
 
-constexpr const char* kAddress = "127.64.0.9";
-
 // Two rules: everything to version v1, what `entry` matches to version v2.
 struct TwoRules {
   explicit TwoRules(const Entry& entry) {
@@ -152,7 +150,7 @@ TEST_CASE("counters are exact by version and status, over reloads, and know what
   const auto settled = [](Rig& r) -> loop::Task<bool> {
     for (int i = 0; i < 6000; ++i) {
       const Result<Observed> observed = co_await r.proxy().observe();
-      if (observed && observed->workers == 1) co_return true;
+      if (observed && observed->workers.size() == 1) co_return true;
       co_await loop::sleep(r.loop(), 10ms);
     }
     co_return false;
