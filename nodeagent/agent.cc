@@ -175,10 +175,11 @@ bool Agent::isInProxy(const std::string& uid) const {
 }
 
 loop::Task<void> Agent::waitDrained(std::string uid) {
-  if (!proxy_started_) co_return;
+  // A proxy that cannot be had sends no requests. One that is only not found yet may: it outlives the agent.
+  if (!proxy_started_ && !proxy_error_.empty()) co_return;
   MonoTime begun = loop_.now();
   // Also one that the present state lacks may be on its way in, or have requests from before its Service let go of it.
-  const bool in_proxy = isInProxy(uid);
+  const bool in_proxy = !proxy_->applied() || isInProxy(uid);
   draining_.insert(uid);
   proxy_wanted_.set();
   // The round that is under way may have looked before we were noted: the next one surely does not.

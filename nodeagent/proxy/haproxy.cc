@@ -171,7 +171,8 @@ loop::Task<Result<Drained>> Haproxy::waitDrained(std::string instance, Duration 
           co_await saveLayout(layout_);
           co_await syncAll(layout_, *applied_);  // maintenance: closes idle connections to it
         }
-        if (idle) co_return Drained::kYes;
+        // Before the first state of this driver, whatever HAProxy was told last may still send requests there.
+        if (idle && applied_) co_return Drained::kYes;
       }
     }
     if (loop_.now() >= deadline) co_return Drained::kTimedOut;

@@ -51,6 +51,7 @@ loop::Task<ContainerRunner::Next> ContainerRunner::pause(Duration duration) {
 loop::Task<void> ContainerRunner::run() {
   bool adopted = true;
   auto process = co_await findAlive();
+  if (role_ == ContainerRole::kMain) pod_.looked(role_);
   while (true) {
     if (!process) {
       if (record().completed || pod_.stopRequested().isSet()) break;
@@ -241,6 +242,7 @@ loop::Task<std::unique_ptr<Process>> ContainerRunner::start() {
 
 loop::Task<void> ContainerRunner::watch(std::unique_ptr<Process> process, bool adopted) {
   process_ = std::move(process);
+  if (role_ == ContainerRole::kInit) pod_.looked(role_);
   killed_by_probe_ = false;
   started_ = adopted || spec_.startup_probe.isNull();
   ready_ = adopted ? record().ready : started_ && spec_.readiness_probe.isNull();

@@ -36,6 +36,8 @@ struct Shared {
   std::string locks_dir;
 };
 
+enum class ContainerRole { kInit, kMain };
+
 // What the pod runner lends to its containers.
 class PodContext {
  public:
@@ -48,9 +50,10 @@ class PodContext {
   virtual void changed() = 0;  // facts have changed
   virtual void event(std::string type, std::string reason, std::string message) = 0;
   virtual loop::Event& stopRequested() = 0;
+  // A container knows whether an instance of it runs: it has looked for the one of an earlier agent, or started one.
+  // Once for each run() of a main container, and for each instance of an init container.
+  virtual void looked(ContainerRole role) = 0;
 };
-
-enum class ContainerRole { kInit, kMain };
 
 class ContainerRunner {
  public:

@@ -22,6 +22,7 @@ PodRunner::PodRunner(Shared& shared, PortAllocator& ports, const Hooks& hooks, D
       desired_(std::move(desired)),
       record_(std::move(record)),
       stop_requested_(shared.loop),
+      looked_(shared.loop),
       scope_(shared.loop, "pod " + desired_.name) {
   state_.ns = record_.ns = desired_.ns;
   state_.name = record_.name = desired_.name;
@@ -111,6 +112,11 @@ loop::Task<bool> PodRunner::prepare() {
   }
 }
 
+void PodRunner::looked(ContainerRole role) {
+  if (role == ContainerRole::kMain) ++main_looked_;
+  if (role == ContainerRole::kInit || main_looked_ == containers_.size()) looked_.set();
+}
+
 loop::Task<void> PodRunner::runContainers() {
   PodContext& self = *this;
   for (const ContainerSpec& container : spec_.init_containers) {
@@ -124,7 +130,10 @@ loop::Task<void> PodRunner::runContainers() {
     co_await container->run();
     const ContainerFacts facts = container->facts();
     const bool succeeded = facts.completed && facts.last_exit && facts.last_exit->exit_code == 0;
-    if (!succeeded) co_return;
+    if (!succeeded) {
+      looked_.set();
+      co_return;
+    }
   }
   std::vector<loop::Task<void>> running;
   for (const auto& container : containers_) running.push_back(container->run());
@@ -134,7 +143,10 @@ loop::Task<void> PodRunner::runContainers() {
 loop::Task<void> PodRunner::run() {
   const bool prepared = co_await prepare();
   loop::Scope containers(shared_.loop, "containers of " + desired_.name);
-  if (prepared || !record_.containers.empty()) containers.spawn(runContainers());
+  if (prepared || !record_.containers.empty())
+    containers.spawn(runContainers());
+  else
+    looked_.set();
   co_await stop_requested_.wait();
   stopping_ = true;
   changed();
@@ -156,8 +168,7 @@ loop::Task<void> PodRunner::terminate(loop::Scope& containers) {
     for (const auto& container : init_containers_) container->signal(signal);
     for (const auto& container : containers_) container->signal(signal);
   };
-  // Gives a container that was just found alive, or just started, the turn in which it becomes known as running.
-  co_await loop::yield(shared_.loop);
+  co_await looked_.wait();
   if (any_running() && hooks_.drained) co_await hooks_.drained(desired_.uid);
   signal_all(SIGTERM);
   const auto ended = co_await loop::withTimeout(shared_.loop, spec_.grace_period, containers.drained());

@@ -36,6 +36,7 @@ class PodRunner final : private PodContext {
   void changed() override;
   void event(std::string type, std::string reason, std::string message) override;
   loop::Event& stopRequested() override { return stop_requested_; }
+  void looked(ContainerRole role) override;
 
   loop::Task<void> run();
   loop::Task<bool> prepare();  // false: stop was requested
@@ -57,6 +58,8 @@ class PodRunner final : private PodContext {
   bool publish_pending_ = false;
   PodState state_;
   loop::Event stop_requested_;
+  loop::Event looked_;  // it is known what runs
+  std::size_t main_looked_ = 0;
   std::vector<std::unique_ptr<ContainerRunner>> init_containers_;
   std::vector<std::unique_ptr<ContainerRunner>> containers_;
   loop::Timer publish_timer_;

@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import ssl
 import threading
 import time
@@ -16,7 +17,7 @@ import time
 import yaml
 from fleet import wait_until
 from scenarios_test import deploy, update, wait_phase, wait_step
-from shop import image, routed_canary, versions, Load
+from shop import blue_green, image, routed_canary, versions, Load
 
 SLOW_STEPS = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 50}, {"pause": {"duration": "1s"}}]
 
@@ -183,6 +184,43 @@ def test_agents_killed_during_rollouts_start_nothing_twice(new_fleet):
     # An object may outlive its process for a moment, until the agent's report is taken; in the end they are the same.
     wait_until(lambda: {one.split("/")[0] for one in running(fleet).values()} == {pod["metadata"]["uid"] for pod in fleet.pods("shop")}, 60,
                "the pods are what runs")
+
+
+def ready(fleet, pod):
+    return [each["status"] for each in fleet.get("pod", pod)["status"]["conditions"] if each["type"] == "Ready"]
+
+
+def port_of(pid):
+    variables = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return next(int(each[5:]) for each in variables if each.startswith(b"PORT="))
+
+
+def test_an_agent_killed_before_it_could_drain_an_instance_stops_none_that_gets_requests(new_fleet):
+    """The proxy hangs while traffic has to move, the agent dies, and its successor has the order to stop the old instance on its disk."""
+    fleet = new_fleet(nodes=1).start()
+    deploy(fleet, "shop", blue_green("shop", replicas=1, blue_green={"scaleDownDelaySeconds": 1, "autoPromotionEnabled": False}))
+    wait_until(lambda: set(versions(fleet, "/shop", 20)) == {"1"}, 30, "all requests are answered")
+    update(fleet, "shop", 2)
+    wait_phase(fleet, "shop", "Paused")
+    wait_until(lambda: set(versions(fleet, "/shop-preview", 20)) == {"2"}, 30, "the preview answers")
+    agent, old = fleet.agents[0], next(pod for pod in fleet.pods("shop") if pod["spec"]["containers"][0]["image"] == image(1))
+    process = next(pid for pid, mark in running(fleet).items() if mark.startswith(old["metadata"]["uid"]))
+    proxies = agent.proxy_pids()
+    for pid in proxies:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        fleet.towpath("promote", "shop")
+        wait_until(lambda: "False" in ready(fleet, old["metadata"]["name"]), 30, "the agent has the order to end the old instance")
+        agent.kill()
+        agent.start()
+        wait_back(fleet)
+        socket.create_connection(("127.0.0.1", port_of(process)), timeout=10).close()  # it still serves what may come
+    finally:
+        for pid in proxies:
+            os.kill(pid, signal.SIGCONT)
+    assert set(versions(fleet, "/shop", 50)) <= {"1", "2"}
+    wait_until(lambda: set(versions(fleet, "/shop", 20)) == {"2"}, 30, "the new version answers")
+    wait_until(lambda: len(pids_of(fleet)) == 1, 60, "the old instance has ended")
 
 
 def test_without_the_coordinator_everything_goes_on_and_crashes_are_restarted(new_fleet):

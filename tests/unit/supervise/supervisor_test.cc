@@ -241,6 +241,27 @@ TEST_CASE("an agent that was killed finds its instances again: same processes, n
   ::close(report[1]);
 }
 
+TEST_CASE("an agent that starts with the order to end an instance drains it and lets it end by itself") {
+  const TempDir dir;
+  const pid_t agent = ::fork();
+  if (agent == 0) {
+    Bench bench(dir);
+    bench.supervisor->setDesired({podOf(dir, "u1", kServe), podOf(dir, "u2", kServe)});
+    bench.until([&] { return bench.states["u1"].ready && bench.states["u2"].ready; });
+    ::_exit(0);  // as abruptly as a kill: nothing is cleaned up
+  }
+  ::waitpid(agent, nullptr, 0);
+
+  Bench bench(dir);
+  DesiredPod leaving = podOf(dir, "u1", kServe);
+  leaving.pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  SUBCASE("one that is being deleted") { bench.supervisor->setDesired({leaving, podOf(dir, "u2", kServe)}); }
+  SUBCASE("one that nobody wants any more") { bench.supervisor->setDesired({podOf(dir, "u2", kServe)}); }
+  bench.until([&] { return bench.states["u1"].gone && bench.states["u2"].ready; });
+  CHECK(bench.drains == std::vector<std::string>{"u1"});
+  CHECK_FALSE(std::ranges::any_of(bench.messages, [](const std::string& m) { return m.contains("killed"); }));
+}
+
 TEST_CASE("what cannot be started is told in the pod's status, with the field and the mend") {
   const TempDir dir;
   struct Case {
