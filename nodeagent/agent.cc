@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cluster/kinds.h"
 #include "cluster/object.h"
+#include "gateway_reports.h"
 #include "json/serialize.h"
 #include "loop/timeout.h"
 #include "node_info.h"
@@ -278,18 +279,19 @@ std::vector<proxy::LocalPod> Agent::localPods() const {
   return pods;
 }
 
-proxy::Plan Agent::plan() const {
+proxy::Plan Agent::plan(const std::vector<Value>& gateways) const {
   return proxy::makePlan({.node_name = config_.node_name,
                           .gateway_address = config_.listen_address,
                           .services = services(),
                           .endpoint_slices = objects_->parsed(cluster::kEndpointSlices.storageName()),
-                          .gateways = objects_->parsed(cluster::kGateways.storageName()),
+                          .gateways = gateways,
                           .http_routes = objects_->parsed(cluster::kHttpRoutes.storageName()),
                           .local_pods = localPods()});
 }
 
 loop::Task<void> Agent::carryOut() {
-  proxy::Plan wanted = plan();
+  const std::vector<Value> gateways = objects_->parsed(cluster::kGateways.storageName());
+  proxy::Plan wanted = plan(gateways);
   if (problems_ != wanted.problems) {
     for (const proxy::Problem& problem : wanted.problems) {
       log::warning(
@@ -298,16 +300,44 @@ loop::Task<void> Agent::carryOut() {
     }
     problems_ = std::move(wanted.problems);
   }
+  co_await apply(std::move(wanted.state));
+  reportGateways(gateways);
+  co_await reportRoutes();
+}
+
+loop::Task<void> Agent::apply(proxy::ProxyState wanted) {
   const proxy::ProxyState* applied = proxy_->applied();
-  if (!applied || !(*applied == wanted.state)) {
-    Result<proxy::Applied> done = co_await proxy_->apply(std::move(wanted.state));
-    std::string error = done ? refusals(done->refused) : done.error().message;
+  std::string error;
+  if (applied && *applied == wanted) {
+    // What was refused or failed before is not wanted any more.
+    if (proxy_took_ && refused_.empty()) co_return;
+    proxy_took_ = true;
+    refused_.clear();
+  } else {
+    Result<proxy::Applied> done = co_await proxy_->apply(std::move(wanted));
+    proxy_took_ = done.has_value();
+    refused_ = done ? std::move(done->refused) : std::vector<proxy::RefusedListener>();
+    error = done ? refusals(refused_) : done.error().message;
     if (error != proxy_error_ && !error.empty()) log::error("the proxy did not take the new state", {{"error", error}});
     if (done) log::debug("proxy changed", {{"how", proxy::toString(done->change)}});
-    proxy_error_ = std::move(error);
-    measure();
   }
-  co_await reportRoutes();
+  proxy_error_ = std::move(error);
+  measure();
+}
+
+void Agent::reportGateways(const std::vector<Value>& gateways) {
+  const std::string failed = proxy_took_ ? "" : proxy_error_;
+  GatewayReports now = gatewayReports({gateways, problems_, refused_, config_.listen_address, failed});
+  for (const auto& [name, report] : now) {
+    auto before = reported_gateways_.find(name);
+    if (before == reported_gateways_.end() || !(before->second == report)) link_->report(report);
+  }
+  for (const auto& [name, report] : reported_gateways_) {
+    if (!now.contains(name)) {
+      link_->report(wire::GatewayReport{.ns = name.first, .name = name.second, .uid = report.uid, .generation = -1});
+    }
+  }
+  reported_gateways_ = std::move(now);
 }
 
 loop::Task<void> Agent::reportRoutes() {

@@ -50,9 +50,11 @@ class Agent {
   loop::Task<void> keepProxy();
   loop::Task<void> startProxy();
   loop::Task<void> carryOut();
-  proxy::Plan plan() const;
+  loop::Task<void> apply(proxy::ProxyState wanted);
+  proxy::Plan plan(const std::vector<Value>& gateways) const;
   std::vector<proxy::LocalPod> localPods() const;
   loop::Task<void> reportRoutes();
+  void reportGateways(const std::vector<Value>& gateways);
   loop::Task<void> startCollector();
   void takeSamples();
   void measure();
@@ -67,11 +69,14 @@ class Agent {
   loop::Notify proxy_applied_;
   std::uint64_t rounds_ = 0;  // of keepProxy(), finished
   bool proxy_started_ = false;
-  std::string proxy_error_;
+  std::string proxy_error_;  // why it does not run, or not all that was asked for
+  bool proxy_took_ = false;  // the last state, but for refused_
+  std::vector<proxy::RefusedListener> refused_;
   std::unique_ptr<telemetry::Collector> collector_;  // once the proxy was started
   std::vector<proxy::Problem> problems_;             // of the plan that was carried out last
   std::set<std::string> draining_;                   // UIDs of instances that are to be stopped
   std::map<std::pair<std::string, std::string>, wire::RouteReport> reported_routes_;
+  std::map<std::pair<std::string, std::string>, wire::GatewayReport> reported_gateways_;
   loop::Scope scope_;
 };
 

@@ -86,6 +86,20 @@ RouteReport read(const pb::RouteReport& from) {
   return to;
 }
 
+GatewayReport read(const pb::GatewayReport& from) {
+  GatewayReport to{.ns = from.ns(),
+                   .name = from.name(),
+                   .uid = from.uid(),
+                   .generation = from.generation(),
+                   .address = from.address(),
+                   .listeners = {},
+                   .error = from.error()};
+  for (const pb::ListenerReport& listener : from.listeners()) {
+    to.listeners.push_back({.name = listener.name(), .error = listener.error()});
+  }
+  return to;
+}
+
 TrafficSample read(const pb::TrafficSample& from) {
   return {.window_start_unix_ms = from.window_start_unix_ms(),
           .window_ms = from.window_ms(),
@@ -192,6 +206,7 @@ Result<Report> decodeReport(std::string_view bytes) {
     for (const pb::RouteReport& route : from.routes()) to.routes.push_back(read(route));
     for (const pb::TrafficSample& sample : from.samples()) to.samples.push_back(read(sample));
     for (const pb::NodeEvent& event : from.events()) to.events.push_back(read(event));
+    for (const pb::GatewayReport& gateway : from.gateways()) to.gateways.push_back(read(gateway));
     if (from.has_condition()) to.condition = read(from.condition());
     return to;
   });

@@ -89,6 +89,20 @@ void fill(pb::RouteReport& to, const RouteReport& from) {
   }
 }
 
+void fill(pb::GatewayReport& to, const GatewayReport& from) {
+  to.set_ns(from.ns);
+  to.set_name(from.name);
+  to.set_uid(from.uid);
+  to.set_generation(from.generation);
+  to.set_address(from.address);
+  to.set_error(validUtf8(from.error));
+  for (const ListenerReport& listener : from.listeners) {
+    pb::ListenerReport& out = *to.add_listeners();
+    out.set_name(validUtf8(listener.name));
+    out.set_error(validUtf8(listener.error));
+  }
+}
+
 void fill(pb::TrafficSample& to, const TrafficSample& from) {
   to.set_window_start_unix_ms(from.window_start_unix_ms);
   to.set_window_ms(from.window_ms);
@@ -190,6 +204,7 @@ std::string encode(const Report& message) {
   for (const RouteReport& route : message.routes) fill(*out.add_routes(), route);
   for (const TrafficSample& sample : message.samples) fill(*out.add_samples(), sample);
   for (const NodeEvent& event : message.events) fill(*out.add_events(), event);
+  for (const GatewayReport& gateway : message.gateways) fill(*out.add_gateways(), gateway);
   if (message.condition) fill(*out.mutable_condition(), *message.condition);
   return bytesOf(out);
 }

@@ -166,6 +166,23 @@ struct RouteReport {
   bool operator==(const RouteReport&) const = default;
 };
 
+struct ListenerReport {
+  std::string name;
+  std::string error;  // empty: it listens
+  bool operator==(const ListenerReport&) const = default;
+};
+
+struct GatewayReport {
+  std::string ns;
+  std::string name;
+  std::string uid;
+  std::int64_t generation = 0;  // -1: this node does not serve the Gateway (any more)
+  std::string address;          // where it listens; empty: on every address of the node
+  std::vector<ListenerReport> listeners;
+  std::string error;  // why none of it is live
+  bool operator==(const GatewayReport&) const = default;
+};
+
 struct TrafficSample {
   std::int64_t window_start_unix_ms = 0;
   std::int32_t window_ms = 0;
@@ -213,6 +230,7 @@ struct Report {
   std::vector<TrafficSample> samples;
   std::optional<NodeCondition> condition;
   std::vector<NodeEvent> events;
+  std::vector<GatewayReport> gateways = {};
   bool operator==(const Report&) const = default;
 };
 

@@ -43,7 +43,10 @@ Agents::Agents(Parts parts, AgentsOptions options)
       tokens_(parts_.loop, parts_.store, parts_.authority.fingerprint()),
       enrolment_({parts_.loop, parts_.store, parts_.api, parts_.authority, tokens_}, options_.certificate_lifetime),
       assigner_(parts_.store, [this](const std::string& node) { markDirty(node); }),
-      reports_({parts_.loop, parts_.store, parts_.api, parts_.samples}),
+      gateways_({parts_.loop, parts_.store, parts_.api}),
+      reports_(
+          {parts_.loop, parts_.store, parts_.api, parts_.samples,
+           [this](const std::string& node, wire::GatewayReport report) { gateways_.report(node, std::move(report)); }}),
       logs_(parts_.loop,
             [this](const std::string& node, wire::Request request) { return ask(node, std::move(request)); }) {}
 
@@ -51,6 +54,7 @@ Agents::~Agents() = default;
 
 Result<void> Agents::start() {
   if (Result<void> started = assigner_.start(); !started) return started;
+  if (Result<void> started = gateways_.start(); !started) return started;
   auto sink = [this](std::span<const store::Change> changes) {
     for (const store::Change& change : changes) nodeChanged(change);
   };

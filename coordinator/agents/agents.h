@@ -10,6 +10,7 @@
 
 #include "agents/assigner.h"
 #include "agents/enrolment.h"
+#include "agents/gateway_status.h"
 #include "agents/heartbeats.h"
 #include "agents/join_tokens.h"
 #include "agents/log_channel.h"
@@ -100,6 +101,7 @@ class Agents {
   JoinTokens tokens_;
   Enrolment enrolment_;
   Assigner assigner_;
+  GatewayStatus gateways_;
   Reports reports_;
   LogChannel logs_;
   // The sessions themselves live in their handlers.

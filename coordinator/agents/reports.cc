@@ -125,6 +125,9 @@ loop::Task<Result<void>> Reports::take(std::string node, wire::Report report) {
 loop::Task<Result<void>> Reports::apply(const std::string& node, wire::Report& report) {
   // Routes first: they only go to memory, and are written while the pods' commits wait for the disk.
   for (wire::RouteReport& route : report.routes) routes_.report(node, std::move(route));
+  if (parts_.gateways) {
+    for (wire::GatewayReport& gateway : report.gateways) parts_.gateways(node, std::move(gateway));
+  }
   std::vector<loop::Task<Result<void>>> writes;
   for (wire::PodReport& pod : report.pods) writes.push_back(applyPod(node, std::move(pod)));
   if (!report.samples.empty() && parts_.samples) writes.push_back(parts_.samples(node, std::move(report.samples)));

@@ -30,6 +30,9 @@ namespace towpath::agents {
 // Keeps samples of a node; keyed by (node, window, version), so that a repeat counts once.
 using SampleSink = std::function<loop::Task<Result<void>>(std::string node, std::vector<wire::TrafficSample> samples)>;
 
+// What a node says of a Gateway.
+using GatewaySink = std::function<void(const std::string& node, wire::GatewayReport report)>;
+
 struct ReportStats {
   std::uint64_t accepted = 0;
   std::uint64_t repeated = 0;
@@ -45,6 +48,7 @@ class Reports {
     store::Store& store;
     cluster::ObjectApi& api;
     SampleSink samples;
+    GatewaySink gateways = {};
   };
   // What it refers to outlives it.
   explicit Reports(Parts parts);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "agents/gateway_plan.h"
 #include "agents/node_object.h"
 #include "base/log.h"
 #include "cluster/kinds.h"
@@ -23,28 +24,10 @@ using cluster::kHttpRoutes;
 using cluster::kNodes;
 using cluster::kServices;
 
-constexpr const char* kController = "towpath.dev/gateway";
 // Reports of several nodes, or of several routes, that come within this time are written together; short beside a
 // rollout step.
 constexpr Duration kGather = 10ms;
 constexpr Duration kRetry = 1s;
-
-// The condition, with the transition time of the one that the route has if its status is the same.
-Value condition(const Value& before, const char* type, bool holds, std::string reason, std::string message,
-                std::int64_t generation, WallTime now) {
-  std::string status = holds ? "True" : "False";
-  std::string since = formatRfc3339(now);
-  for (const Value& old : before["conditions"].asArray()) {
-    bool same = old["type"].asStringView() == type && old["status"].asStringView() == status;
-    if (same) since = old["lastTransitionTime"].asString(since);
-  }
-  return Object{{"type", type},
-                {"status", status},
-                {"reason", std::move(reason)},
-                {"message", std::move(message)},
-                {"observedGeneration", generation},
-                {"lastTransitionTime", since}};
-}
 
 traffic::NodeRoute entryOf(const std::string& node, const wire::RouteReport& report) {
   traffic::NodeRoute entry{.node = node, .generation = report.generation, .error = report.error};
@@ -191,11 +174,15 @@ Value RouteStatus::parentStatus(const Value& route, const Value& parent) const {
   bool accepted = parts_.store.find({resource.storageName(), ns, name}) != nullptr;
   std::string missing = missingBackend(parts_.store, route);
   Array conditions;
-  conditions.push_back(condition(*before, "Accepted", accepted, accepted ? "Accepted" : "NoMatchingParent",
-                                 accepted ? "" : fmt::format("{}/{} does not exist", ns, name), generation, now));
-  conditions.push_back(
-      condition(*before, "ResolvedRefs", missing.empty(), missing.empty() ? "ResolvedRefs" : "BackendNotFound",
-                missing.empty() ? "" : fmt::format("Service {} does not exist", missing), generation, now));
+  Condition accept{"Accepted", accepted, "Accepted", ""};
+  if (!accepted) accept = {"Accepted", false, "NoMatchingParent", fmt::format("{}/{} does not exist", ns, name)};
+  Condition resolve{"ResolvedRefs", true, "ResolvedRefs", ""};
+  if (!missing.empty()) {
+    resolve = {"ResolvedRefs", false, "BackendNotFound", fmt::format("Service {} does not exist", missing)};
+  }
+  for (Condition& condition : {std::ref(accept), std::ref(resolve)}) {
+    conditions.push_back(writeCondition((*before)["conditions"], std::move(condition), generation, now));
+  }
   return Object{{"parentRef", parent}, {"controllerName", kController}, {"conditions", std::move(conditions)}};
 }
 

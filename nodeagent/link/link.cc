@@ -288,6 +288,10 @@ void Link::report(wire::RouteReport route) {
   impl_->wantReport();
 }
 
+void Link::report(wire::GatewayReport gateway) {
+  impl_->queue.gateway(std::move(gateway));
+  impl_->wantReport();
+}
 void Link::report(wire::NodeEvent event) {
   impl_->queue.event(std::move(event));
   impl_->wantReport();

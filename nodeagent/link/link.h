@@ -74,6 +74,7 @@ class Link {
   // What is to go up; sent soon, and again until it is acknowledged.
   void report(wire::PodReport pod);
   void report(wire::RouteReport route);
+  void report(wire::GatewayReport gateway);
   void report(wire::NodeEvent event);
   void add(wire::TrafficSample sample);
   void set(wire::NodeCondition condition);

@@ -37,6 +37,11 @@ void ReportQueue::route(wire::RouteReport report) {
   routes_[std::move(name)] = std::move(report);
 }
 
+void ReportQueue::gateway(wire::GatewayReport report) {
+  std::pair<std::string, std::string> name{report.ns, report.name};
+  gateways_[std::move(name)] = std::move(report);
+}
+
 void ReportQueue::sample(wire::TrafficSample sample) {
   if (samples_.size() >= kSamplesKept) {
     samples_.pop_front();
@@ -64,6 +69,8 @@ const wire::Report& ReportQueue::take() {
   }
   for (auto& [name, route] : routes_) report.routes.push_back(std::move(route));
   routes_.clear();
+  for (auto& [name, gateway] : gateways_) report.gateways.push_back(std::move(gateway));
+  gateways_.clear();
   report.samples = takeFirst(samples_, kSamplesOfReport);
   report.events = takeFirst(events_, kEventsOfReport);
   report.condition = condition_;

@@ -1,5 +1,5 @@
 #pragma once
-// ReportQueue: what the coordinator has not acknowledged yet. Of pods and routes only the newest state counts; samples
+// ReportQueue: what the coordinator has not acknowledged yet. Of pods, routes and gateways only the newest state counts; samples
 // and events are rings that forget the oldest. A report that was taken stays as it is until it is acknowledged.
 
 #include <cstdint>
@@ -21,6 +21,7 @@ class ReportQueue {
   void pod(wire::PodReport report);
   // `ns`/`name` of a route: its newest state.
   void route(wire::RouteReport report);
+  void gateway(wire::GatewayReport report);  // the same
   void sample(wire::TrafficSample sample);
   void event(wire::NodeEvent event);
   // Goes into each report, also those that carry nothing else.
@@ -29,7 +30,7 @@ class ReportQueue {
 
   // Something waits that should go up soon (a condition alone waits for the heartbeat).
   bool urgent() const {
-    return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !events_.empty() || !samples_.empty();
+    return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !gateways_.empty() || !events_.empty() || !samples_.empty();
   }
 
   // The report to send: the one in flight again, or a new one of all that waits, up to its bounds.
@@ -48,6 +49,7 @@ class ReportQueue {
   std::uint64_t applied_revision_ = 0;
   std::map<std::string, wire::PodReport> pods_;  // by UID
   std::map<std::pair<std::string, std::string>, wire::RouteReport> routes_;
+  std::map<std::pair<std::string, std::string>, wire::GatewayReport> gateways_;
   std::deque<wire::TrafficSample> samples_;
   std::deque<wire::NodeEvent> events_;
   std::optional<wire::NodeCondition> condition_;

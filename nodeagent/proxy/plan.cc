@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/hostname.h"
 #include "proxy/contains.h"
 #include "proxy/plan_routes.h"
 #include "proxy/plan_services.h"
@@ -61,7 +62,8 @@ class Planner {
         if (protocol != "HTTP") {
           plan_.problems.push_back({"Gateway", meta["namespace"].asString(), meta["name"].asString(),
                                     fmt::format("listener {} has protocol {}; only HTTP is served",
-                                                listener["name"].asStringView(), protocol)});
+                                                listener["name"].asStringView(), protocol),
+                                    listener["name"].asString()});
           continue;
         }
         GatewayListener added{meta["namespace"].asString(), meta["name"].asString(), listener["name"].asString(),
@@ -93,14 +95,14 @@ class Planner {
       if (!parent.section.empty() && parent.section != listener.section) continue;
       if (parent.port != 0 && parent.port != listener.port) continue;
       if (!listener.all_namespaces && route.ns != listener.ns) continue;
-      const std::vector<std::string> hostnames = intersect(listener.hostname, route.hostnames);
+      const std::vector<std::string> hostnames = intersectHostnames(listener.hostname, route.hostnames);
       addRows(socket(input_.gateway_address, listener.port, Mode::kHttp), route, hostnames);
       attached = attached || !hostnames.empty();
     }
     if (!attached) {
       plan_.problems.push_back(
           {"HTTPRoute", route.ns, route.name,
-           fmt::format("no HTTP listener of Gateway {}/{} on this node takes the route", parent.ns, parent.name)});
+           fmt::format("no HTTP listener of Gateway {}/{} on this node takes the route", parent.ns, parent.name), ""});
     }
     return attached;
   }
@@ -112,7 +114,8 @@ class Planner {
       if (parent.port != 0 && parent.port != port.port) continue;
       if (port.backend.mode == Mode::kTcp) continue;
       routed_.push_back(port.id);
-      for (Drafted* listener : socketsOf(*service, port)) addRows(*listener, route, intersect("", route.hostnames));
+      for (Drafted* listener : socketsOf(*service, port))
+        addRows(*listener, route, intersectHostnames("", route.hostnames));
     }
     return true;
   }

@@ -48,6 +48,7 @@ struct PlanInput {
 struct Problem {
   std::string kind, ns, name;
   std::string message;
+  std::string listener;  // of a Gateway
   bool operator==(const Problem&) const = default;
 };
 

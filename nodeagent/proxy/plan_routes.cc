@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <regex>
 
+#include "base/hostname.h"
+
 namespace towpath::proxy {
 namespace {
 
@@ -13,7 +15,7 @@ class Faults {
  public:
   Faults(const PlannedRoute& route, std::vector<Problem>& problems) : route_(route), problems_(problems) {}
   bool add(std::string message) {
-    problems_.push_back({"HTTPRoute", route_.ns, route_.name, std::move(message)});
+    problems_.push_back({"HTTPRoute", route_.ns, route_.name, std::move(message), ""});
     return false;
   }
 
@@ -217,10 +219,6 @@ int pathRank(TextMatch kind) {
   return 2;
 }
 
-bool covers(std::string_view wildcard, std::string_view hostname) {
-  return wildcard.starts_with("*.") && hostname.size() > wildcard.size() - 1 && hostname.ends_with(wildcard.substr(1));
-}
-
 }  // namespace
 
 std::tuple<int, int, int, int, int, int, int, std::string, std::string> Row::order() const {
@@ -263,19 +261,6 @@ PlannedRoute planRoute(const Value& object, const std::vector<PlannedService>& s
   return route;
 }
 
-std::vector<std::string> intersect(const std::string& listener, const std::vector<std::string>& route) {
-  if (route.empty()) return {listener};
-  if (listener.empty()) return route;
-  std::vector<std::string> both;
-  for (const std::string& hostname : route) {
-    if (hostname == listener || covers(listener, hostname))
-      both.push_back(hostname);
-    else if (covers(hostname, listener))
-      both.push_back(listener);
-  }
-  return both;
-}
-
 std::vector<Target> shared(const std::vector<WeighedTarget>& targets) {
   std::vector<std::int64_t> weights;
   for (const WeighedTarget& target : targets) weights.push_back(target.weight);
@@ -287,13 +272,6 @@ std::vector<Target> shared(const std::vector<WeighedTarget>& targets) {
     result.back().weight = shares[i];
   }
   return result;
-}
-
-std::string lowerCase(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower;
 }
 
 }  // namespace towpath::proxy

@@ -38,10 +38,7 @@ struct PlannedRoute {
 PlannedRoute planRoute(const Value& object, const std::vector<PlannedService>& services,
                        std::vector<Problem>& problems);
 
-// Host names that both the listener and the route have; {""} means any, empty that they have none in common.
-std::vector<std::string> intersect(const std::string& listener, const std::vector<std::string>& route);
 // Targets whose weights are shares of kWeightTotal.
 std::vector<Target> shared(const std::vector<WeighedTarget>& targets);
-std::string lowerCase(std::string_view text);
 
 }  // namespace towpath::proxy

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -169,3 +170,26 @@ def test_an_applied_definition_registers_a_kind(fleet):
     refused = fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(widget), check=False)
     assert refused.returncode == 1 and "spec.size" in refused.stderr
     fleet.kubectl("delete", "crd", "widgets.example.com")
+
+
+def test_wait_for_a_gateway(fleet):
+    """Programmed once every node listens; a port that another program has on one node is named, and mended when it is free."""
+    gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "waited"},
+               "spec": {"gatewayClassName": "towpath", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8090}]}}
+    assert "condition met" in fleet.kubectl("wait", "--for=condition=Accepted", "gatewayclass/towpath", "--timeout", "30s").stdout
+    fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(gateway))
+    assert "condition met" in fleet.kubectl("wait", "--for=condition=Programmed", "gateway/waited", "--timeout", "30s").stdout
+    status = fleet.get("gateway", "waited")["status"]
+    assert [a["value"] for a in status["addresses"]] == [agent.gateway_address for agent in fleet.agents]
+    assert fleet.kubectl("get", "gateway", "waited").stdout.splitlines()[1].split()[3] == "True"
+    with socket.socket() as taken:
+        taken.bind((fleet.agents[1].gateway_address, 8091))
+        taken.listen()
+        gateway["spec"]["listeners"][0]["port"] = 8091
+        fleet.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(gateway))
+        fleet.kubectl("wait", "--for=jsonpath={.status.conditions[?(@.type==\"Programmed\")].reason}=AddressNotUsable", "gateway/waited",
+                      "--timeout", "30s")
+        message = [c for c in fleet.get("gateway", "waited")["status"]["conditions"] if c["type"] == "Programmed"][0]["message"]
+        assert "node-2: listener http" in message and "8091" in message
+    assert "condition met" in fleet.kubectl("wait", "--for=condition=Programmed", "gateway/waited", "--timeout", "30s").stdout
+    fleet.kubectl("delete", "gateway", "waited")
