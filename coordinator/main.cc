@@ -12,6 +12,7 @@
 #include "apiserver/rest.h"
 #include "base/log.h"
 #include "base/service_manager.h"
+#include "clock_file.h"
 #include "config.h"
 #include "controllers.h"
 #include "http/server.h"
@@ -87,11 +88,12 @@ void runUntilTold(loop::UvLoop& loop) {
   loop.run();
 }
 
-// `beside` runs as long as we serve.
-void serveUntilTold(loop::UvLoop& loop, http::Server& server, loop::Task<void> beside) {
+// The tasks run as long as we serve.
+void serveUntilTold(loop::UvLoop& loop, http::Server& server, loop::Task<void> certificate, loop::Task<void> clock) {
   {
     loop::Scope scope(loop, "main");
-    scope.spawn(std::move(beside));
+    scope.spawn(std::move(certificate));
+    scope.spawn(std::move(clock));
     runUntilTold(loop);
   }
   // Requests end, sessions are told to go; what was acknowledged is on the disk already.
@@ -106,6 +108,7 @@ void run(const coordinator::Config& config) {
 
   // All state is in the store; everything else is made of it.
   std::unique_ptr<store::Store> store = openStore(loop, config);
+  coordinator::startClock(loop, config.data_dir);
   std::unique_ptr<store::SampleStore> samples = openSamples(loop, config);
 
   // Who we are, before anybody is let in.
@@ -164,7 +167,9 @@ void run(const coordinator::Config& config) {
   notifyServiceManager("READY=1");
   log::info("ready", {{"version", TOWPATH_VERSION}, {"data", config.data_dir}});
 
-  serveUntilTold(loop, server, coordinator::keepCertificate(loop, server, authority, names, ticket_key));
+  serveUntilTold(loop, server, coordinator::keepCertificate(loop, server, authority, names, ticket_key),
+                 coordinator::keepClock(loop, config.data_dir));
+  coordinator::saveClock(loop, config.data_dir);
 }
 
 int refuse(const Error& error) {

@@ -103,6 +103,7 @@ loop::Task<void> keepCertificate(loop::Loop& loop, http::Server& server, const t
                                  ServerNames names, TicketKey ticket_key) {
   for (;;) {
     co_await loop::sleep(loop, kServerCertificateLifetime / 3);
+    // Clients check it against their wall clocks.
     Result<std::unique_ptr<tls::ServerContext>> context =
         makeServerContext(authority, names, ticket_key, loop.wallNow());
     if (context)

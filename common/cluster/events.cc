@@ -49,7 +49,7 @@ void EventRecorder::record(const EventSubject& subject, EventType type, const st
     return;
   }
   const std::string shown = combined(subject, type, reason, message, now);
-  if (!pending_.tryPush(Pending{subject, type, reason, shown, loop_.wallNow()})) {
+  if (!pending_.tryPush(Pending{subject, type, reason, shown, loop_.steadyNow()})) {
     ++dropped_;
     return;
   }

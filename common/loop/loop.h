@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/time.h"
+#include "loop/steady_clock.h"
 #include "loop/task.h"
 #include "loop/timer.h"
 #include "loop/waiter.h"
@@ -28,8 +29,12 @@ class Loop {
 
   // Boot-time clock: never jumps, counts suspend. For leases, time-outs, look-again times.
   virtual MonoTime now() const = 0;
-  // What people read; may jump. Nothing may complete because it jumped.
+  // What other machines and people read; may jump. For what is compared with their times, and for nothing else.
   virtual WallTime wallNow() const = 0;
+  // The wall clock without its jumps: for status times and decisions (steady_clock.h).
+  WallTime steadyNow() const { return steady_.read(now(), wallNow()); }
+  // What steadyNow() goes on from; before its first call.
+  void anchorSteady(WallTime at) { steady_.anchor(now(), at); }
   // Uniform 64 bits for jitter and choice; reproducible on a virtual loop. Never for secrets (tls/crypto.h).
   virtual std::uint64_t random() = 0;
 
@@ -70,6 +75,7 @@ class Loop {
   class PostedCall;
   TimerQueue timers_;
   WaitQueue ready_;
+  mutable SteadyClock steady_;  // follows the wall clock as it is read
 };
 
 // co_await sleep(loop, 5s)

@@ -209,7 +209,7 @@ loop::Task<Result<void>> Agents::updateNode(std::string node, wire::NodeInfo inf
         kNodes, "", node, cluster::PatchType::kMerge, std::move(*patch), {.field_manager = "towpath-agent"});
     if (!written) co_return std::unexpected(withContext(written.error(), "labels of the node"));
   }
-  if (std::optional<Value> patch = nodeStatusPatch(tree, &info, std::nullopt, parts_.loop.wallNow())) {
+  if (std::optional<Value> patch = nodeStatusPatch(tree, &info, std::nullopt, parts_.loop.steadyNow())) {
     Result<cluster::ObjectRef> written =
         co_await parts_.api.patch(kNodes, "", node, cluster::PatchType::kMerge, std::move(*patch),
                                   {.field_manager = "towpath-agent", .subresource = "status"});

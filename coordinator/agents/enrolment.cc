@@ -93,6 +93,7 @@ Result<std::string> Enrolment::sign(const std::string& csr_pem, const std::strin
                                                 .uris = {nodeUri(uid)},
                                                 .usage = tls::Usage::kClient,
                                                 .lifetime = certificate_lifetime_,
+                                                // Others check it against their wall clocks.
                                                 .now = parts_.loop.wallNow()});
 }
 

@@ -151,7 +151,7 @@ loop::Task<Result<cluster::PassEnd>> GatewayStatus::classPass(std::string name) 
   }
   const Value object = stored->parse();
   if (object.at({"spec", "controllerName"}).asStringView() != kController) co_return cluster::PassEnd{};
-  Value status = classStatus(object, parts_.loop.wallNow());
+  Value status = classStatus(object, parts_.loop.steadyNow());
   Result<void> written = co_await write(kGatewayClasses, {"", name}, object, std::move(status));
   if (!written) co_return std::unexpected(written.error());
   co_return cluster::PassEnd{};
@@ -168,7 +168,7 @@ loop::Task<Result<cluster::PassEnd>> GatewayStatus::gatewayPass(cluster::ObjectK
   const std::vector<GatewayNode> nodes = nodesOf(gateway);
   const std::vector<GatewayWord> words = wordsOf(key);
   const std::vector<std::int64_t> attached = countAttached(gateway, routes());
-  Value status = gatewayStatus({gateway, nodes, words, attached}, parts_.loop.wallNow());
+  Value status = gatewayStatus({gateway, nodes, words, attached}, parts_.loop.steadyNow());
   Result<void> written = co_await write(kGateways, key, gateway, std::move(status));
   if (!written) co_return std::unexpected(written.error());
   co_return cluster::PassEnd{};

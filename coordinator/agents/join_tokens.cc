@@ -61,13 +61,15 @@ loop::Task<Result<CreatedToken>> JoinTokens::create(TokenOptions options) {
                         .secret = tls::toHex(tls::randomBytes(kSecretBytes)),
                         .ca_sha256 = ca_sha256_};
   Record record;
-  record.info = {.id = token.id,
-                 .created = loop_.wallNow(),
-                 .expires = loop_.wallNow() + options.ttl,
-                 .uses_left = options.uses == 0 ? std::nullopt : std::optional(options.uses),
-                 .description = std::move(options.description),
-                 .node_name = std::move(options.node_name),
-                 .name_reuse = options.name_reuse};
+  record.info = {
+      .id = token.id,
+      // The expiry is a promise to people, in their time: a token is never good for longer than they were told.
+      .created = loop_.wallNow(),
+      .expires = loop_.wallNow() + options.ttl,
+      .uses_left = options.uses == 0 ? std::nullopt : std::optional(options.uses),
+      .description = std::move(options.description),
+      .node_name = std::move(options.node_name),
+      .name_reuse = options.name_reuse};
   record.secret_sha256 = tls::sha256Hex(token.secret);
   Result<void> kept = co_await store_.putPrivate(nameOf(token.id), record.toJson());
   if (!kept) co_return std::unexpected(withContext(kept.error(), "keeping the token"));

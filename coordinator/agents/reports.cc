@@ -154,7 +154,7 @@ loop::Task<Result<void>> Reports::applyPod(std::string node, wire::PodReport pod
   if (!reported || !reported->isObject()) {
     ++stats_.bad_parts;
     log::warning("a pod's status is unreadable", {{"node", node}, {"namespace", pod.ns}, {"pod", pod.name}});
-  } else if (std::optional<Value> patch = podStatusPatch(tree, std::move(*reported))) {
+  } else if (std::optional<Value> patch = podStatusPatch(tree, std::move(*reported), parts_.loop.steadyNow())) {
     Result<cluster::ObjectRef> written =
         co_await parts_.api.patch(kPods, pod.ns, pod.name, cluster::PatchType::kMerge, std::move(*patch),
                                   {.field_manager = "towpath-agent", .subresource = "status"});
@@ -171,7 +171,7 @@ loop::Task<Result<void>> Reports::applyCondition(const std::string& node, const 
   cluster::ObjectRef stored = parts_.store.findLatest({kNodes.storageName(), "", node});
   if (!stored) co_return {};
   Value tree = stored->parse();
-  std::optional<Value> patch = nodeStatusPatch(tree, nullptr, report.condition, parts_.loop.wallNow());
+  std::optional<Value> patch = nodeStatusPatch(tree, nullptr, report.condition, parts_.loop.steadyNow());
   if (!patch) co_return {};
   Result<cluster::ObjectRef> written =
       co_await parts_.api.patch(kNodes, "", node, cluster::PatchType::kMerge, std::move(*patch),

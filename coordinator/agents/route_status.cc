@@ -166,7 +166,7 @@ Value RouteStatus::parentStatus(const Value& route, const Value& parent) const {
     if (old["parentRef"] == parent && old["controllerName"].asStringView() == kController) before = &old;
   }
   std::int64_t generation = route.at({"metadata", "generation"}).asInt();
-  WallTime now = parts_.loop.wallNow();
+  WallTime now = parts_.loop.steadyNow();
   bool is_gateway = parent["kind"].asStringView("Gateway") == "Gateway";
   std::string ns = parent["namespace"].asString(cluster::namespaceOf(route));
   std::string name = parent["name"].asString();

@@ -272,7 +272,7 @@ loop::Task<Answer<Written>> Registry::createOnce(KindRef kind, std::string ns, s
     co_return std::unexpected(prepared.error());
   const bool is_definition = kind->resource == cluster::kCustomResourceDefinitions;
   if (is_definition) {
-    if (auto checked = establish(kinds_, loop_.wallNow(), pass.next()); !checked)
+    if (auto checked = establish(kinds_, loop_.steadyNow(), pass.next()); !checked)
       co_return std::unexpected(checked.error());
   }
   if (pass.options().dry_run == cluster::DryRun::kYes) {
@@ -291,7 +291,7 @@ loop::Task<Answer<Written>> Registry::commitUpdate(WritePass pass) {
   const auto& name = pass.key().name;
   const bool is_definition = kind->resource == cluster::kCustomResourceDefinitions;
   if (is_definition) {
-    if (auto checked = establish(kinds_, loop_.wallNow(), pass.next()); !checked)
+    if (auto checked = establish(kinds_, loop_.steadyNow(), pass.next()); !checked)
       co_return std::unexpected(checked.error());
   }
   if (pass.options().dry_run == cluster::DryRun::kYes) {

@@ -122,7 +122,7 @@ loop::Task<Answer<Removed>> Registry::removeObject(KindRef kind, cluster::Object
       co_return std::unexpected(std::move(failure));
     }
   }
-  const bool held = markDeleted(*kind, loop_.wallNow(), options, object);
+  const bool held = markDeleted(*kind, loop_.steadyNow(), options, object);
   if (held && object == before) co_return Removed{std::move(old), false};
   store::Transaction transaction;
   if (held)

@@ -66,6 +66,7 @@ Answer<LogOptions> logOptions(const Exchange& exchange, const Value& pod) {
   }
   options.tail_lines = *tail;
   options.limit_bytes = *bytes;
+  // Lines are dated by the node's wall clock.
   if (*since) options.since_unix_ms = unixMs(exchange.registry.loop().wallNow()) - **since * 1000;
   if (const auto text = exchange.query("sinceTime"); !text.empty()) {
     const auto time = parseRfc3339(text);

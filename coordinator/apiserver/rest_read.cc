@@ -35,7 +35,7 @@ loop::Task<void> sendTable(Exchange& exchange, const std::vector<cluster::Object
     co_await sendFailure(exchange.response, include.error());
     co_return;
   }
-  const auto now = exchange.registry.loop().wallNow();
+  const auto now = exchange.registry.loop().steadyNow();
   Array rows;
   for (const auto& item : items) rows.push_back(tableRow(*exchange.kind, item->parse(), *include, now));
   co_await sendValue(exchange, 200,

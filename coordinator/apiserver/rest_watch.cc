@@ -184,7 +184,7 @@ class WatchStream {
   void append(const RegistryWatch::Event& event) {
     const auto& kind = *exchange_.kind;
     if (request_.table) {
-      Array rows{tableRow(kind, event.object->parse(), *request_.table, exchange_.registry.loop().wallNow())};
+      Array rows{tableRow(kind, event.object->parse(), *request_.table, exchange_.registry.loop().steadyNow())};
       appendFrame(event.type, json::serialize(table(std::move(rows), event.object->meta().resource_version)));
     } else if (exchange_.wanted.form == Form::kPartial) {
       appendFrame(event.type, json::serialize(partialMetadata(event.object->parse())));

@@ -127,7 +127,7 @@ Answer<void> WritePass::prepareCreate(Value object, std::string uid) {
   }
   metadata.set("name", key_.name);
   metadata.set("uid", std::move(uid));
-  metadata.set("creationTimestamp", formatRfc3339(registry_.loop().wallNow()));
+  metadata.set("creationTimestamp", formatRfc3339(registry_.loop().steadyNow()));
   if (kind_->has_generation) metadata.set("generation", 1);
   apiserver::prepareCreate(*kind_, next_);
   return finish(Operation::kCreate);

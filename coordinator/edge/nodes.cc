@@ -55,7 +55,8 @@ loop::Task<void> Nodes::checkSilence() {
     const bool silent = silence > options_.silence_max;
     const bool said_silent = node->ready == NodeFacts::Ready::kUnknown && node->ready_reason == kSilentReason;
     if (silent == said_silent) continue;
-    Value condition = wantedReadyCondition(node->object->parse(), silence, options_.silence_max, parts_.loop.wallNow());
+    Value condition =
+        wantedReadyCondition(node->object->parse(), silence, options_.silence_max, parts_.loop.steadyNow());
     if (!condition.isNull()) changes.emplace_back(node->object, std::move(condition));
   }
   for (auto& [node, condition] : changes) co_await setReady(node, std::move(condition));

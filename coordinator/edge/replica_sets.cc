@@ -72,7 +72,7 @@ loop::Task<Result<cluster::PassEnd>> ReplicaSets::pass(cluster::ObjectKey key) {
   const cluster::ObjectRef stored = parts_.replica_sets.find(key.ns, key.name);
   if (!stored) co_return cluster::PassEnd{};
   const Value replica_set = stored->parse();
-  const ReplicaSetPlan plan = planReplicaSet(worldOf(replica_set), parts_.loop.wallNow());
+  const ReplicaSetPlan plan = planReplicaSet(worldOf(replica_set), parts_.loop.steadyNow());
 
   std::string failure;
   if (plan.create > 0) failure = co_await createPods(replica_set, std::min(plan.create, kMostAtOnce));
@@ -90,7 +90,7 @@ loop::Task<Result<cluster::PassEnd>> ReplicaSets::pass(cluster::ObjectKey key) {
     tell(replica_set, cluster::EventType::kNormal, "SuccessfulDelete", fmt::format("Deleted {} pod(s)", count));
   }
   // The caches know our own writes by now.
-  const ReplicaSetPlan after = planReplicaSet(worldOf(replica_set), parts_.loop.wallNow());
+  const ReplicaSetPlan after = planReplicaSet(worldOf(replica_set), parts_.loop.steadyNow());
   if (auto written = co_await writeStatus(replica_set, after.counts, failure); !written) {
     co_return std::unexpected(written.error());
   }
@@ -138,7 +138,7 @@ loop::Task<Result<void>> ReplicaSets::deletePod(std::string ns, std::string name
 
 loop::Task<Result<void>> ReplicaSets::writeStatus(const Value& replica_set, ReplicaSetCounts counts,
                                                   std::string failure) {
-  Value status = replicaSetStatus(replica_set, counts, failure, parts_.loop.wallNow());
+  Value status = replicaSetStatus(replica_set, counts, failure, parts_.loop.steadyNow());
   if (status == replica_set["status"]) co_return {};
   Value updated = replica_set;
   updated["status"] = std::move(status);

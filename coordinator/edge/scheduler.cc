@@ -123,7 +123,7 @@ loop::Task<Result<void>> Scheduler::bind(PodFacts pod, std::string node) {
 loop::Task<Result<void>> Scheduler::setScheduled(cluster::ObjectRef pod, std::string reason, std::string message) {
   const Value object = pod->parse();
   const Value& before = conditionOf(object, "PodScheduled");
-  Value condition = scheduledCondition(before, reason, message, parts_.loop.wallNow());
+  Value condition = scheduledCondition(before, reason, message, parts_.loop.steadyNow());
   if (before == condition) co_return {};
   Array conditions = object["status"]["conditions"].asArray();
   std::erase_if(conditions, [](const Value& one) { return one["type"].asStringView() == "PodScheduled"; });

@@ -94,15 +94,17 @@ class TowpathTraffic final : public Provider {
   explicit TowpathTraffic(const ProviderContext& context) : loop_(*context.loop), traffic_(*context.traffic) {}
 
   loop::Task<model::Measurement> start(MetricRequest request) override {
-    const WallTime now = loop_.wallNow();
+    const WallTime now = loop_.steadyNow();
+    // Samples are dated by the wall clocks of the nodes that made them.
+    const WallTime wall = loop_.wallNow();
     const Result<Settings> settings = readSettings(request.provider["plugin"]["towpath/traffic"]);
     if (!settings) co_return analysis::failedMeasurement(describe(settings.error()), now, now);
     const TrafficSums sums = traffic_.sums({.ns = request.ns,
                                             .service = settings->service,
                                             .route = settings->route,
                                             .pod_template_hash = settings->version,
-                                            .from = now - settings->window,
-                                            .to = now});
+                                            .from = wall - settings->window,
+                                            .to = wall});
     const Value result = resultOf(*settings, sums).value_or(Value());
     const bool judged = !request.metric.success_condition.empty() || !request.metric.failure_condition.empty();
     if (result.isNull() && !judged)

@@ -76,12 +76,12 @@ class Web final : public Provider {
   explicit Web(const ProviderContext& context) : loop_(*context.loop), fetch_(context.fetch) {}
 
   loop::Task<model::Measurement> start(MetricRequest request) override {
-    const WallTime started = loop_.wallNow();
+    const WallTime started = loop_.steadyNow();
     const Value& web = request.provider["web"];
     Result<http::ClientRequest> prepared = makeRequest(web);
-    if (!prepared) co_return analysis::failedMeasurement(prepared.error().message, started, loop_.wallNow());
+    if (!prepared) co_return analysis::failedMeasurement(prepared.error().message, started, loop_.steadyNow());
     const Result<http::Response> response = co_await fetch_(std::move(*prepared));
-    const WallTime now = loop_.wallNow();
+    const WallTime now = loop_.steadyNow();
     if (!response) co_return analysis::failedMeasurement(response.error().message, started, now);
     if (!response->ok()) {
       co_return analysis::failedMeasurement(fmt::format("received non 2xx response code: {}", response->status),

@@ -42,7 +42,11 @@ class FileSampleStore final : public SampleStore {
 
  private:
   std::int64_t nowMs() const { return milliseconds(loop_.wallNow().time_since_epoch()); }
-  std::int64_t oldestMs() const { return nowMs() - milliseconds(options_.age_max); }
+  // Nodes date their samples by the wall; a jump of ours makes none of them old.
+  std::int64_t oldestMs() const {
+    const WallTime now = std::min(loop_.wallNow(), loop_.steadyNow());
+    return milliseconds((now - options_.age_max).time_since_epoch());
+  }
 
   loop::Task<void> pruneForever() {
     while (true) {

@@ -148,6 +148,20 @@ std::vector<Scenario> strategies() {
   return all;
 }
 
+TEST_CASE("a restart is due by the clock that people name times on, also where decisions go by another") {
+  World world;
+  world.spec.restart_at = WallTime(std::chrono::hours(24 * 365 * 50));
+  const WallTime at = *world.spec.restart_at;
+  CHECK_FALSE(restartPending(world, at - 1s));
+  CHECK(restartPending(world, at));
+  world.wall_ahead = 2h;
+  CHECK_FALSE(restartPending(world, at - 2h - 1s));
+  CHECK(restartPending(world, at - 2h));
+  world.wall_ahead = -2h;
+  CHECK_FALSE(restartPending(world, at));
+  CHECK(restartPending(world, at + 2h));
+}
+
 TEST_CASE("every command in every state") {
   std::size_t kind = 0;
   for (const Scenario& fresh : strategies()) {

@@ -23,8 +23,8 @@ std::int32_t evictionBudget(const Pass& pass) {
 }  // namespace
 
 bool restartPods(Pass& pass) {
-  const std::optional<WallTime> restart_at = pass.spec().restart_at;
-  if (!restart_at || pass.old().restarted_at == restart_at) return false;
+  const std::optional<WallTime> restart_at = restartTime(pass.world);
+  if (!restart_at || pass.old().restarted_at == pass.spec().restart_at) return false;
   if (*restart_at > pass.now) {
     lookAgain(pass, *restart_at);
     return false;
@@ -34,7 +34,7 @@ bool restartPods(Pass& pass) {
     if (pod.creation_time < *restart_at) old_pods.push_back(&pod);
   }
   if (old_pods.empty()) {
-    pass.next.restarted_at = restart_at;
+    pass.next.restarted_at = pass.spec().restart_at;
     return false;
   }
   std::int32_t budget = evictionBudget(pass);

@@ -39,7 +39,13 @@ std::optional<AnalysisType> parseAnalysisType(std::string_view text) {
 }
 
 bool restartPending(const World& world, WallTime now) {
-  return world.spec.restart_at && *world.spec.restart_at <= now && world.status.restarted_at != world.spec.restart_at;
+  const std::optional<WallTime> at = restartTime(world);
+  return at && *at <= now && world.status.restarted_at != world.spec.restart_at;
+}
+
+std::optional<WallTime> restartTime(const World& world) {
+  if (!world.spec.restart_at) return std::nullopt;
+  return *world.spec.restart_at - world.wall_ahead;
 }
 
 }  // namespace towpath::rollout

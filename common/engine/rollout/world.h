@@ -84,6 +84,9 @@ struct World {
   std::int64_t generation = 1;
   std::optional<int> revision;  // annotation rollout.argoproj.io/revision
   bool recreate = false;        // annotation towpath.dev/strategy: recreate
+  // How far the clock that people name times on (spec.restartAt) is ahead of the one that `now` and all other times
+  // come from, which does not jump with it. Whole seconds.
+  std::chrono::seconds wall_ahead{0};
 
   model::RolloutSpec spec;
   model::RolloutStatus status;  // as stored
@@ -108,5 +111,7 @@ struct World {
 
 // A restart was asked for, is due and is not finished: gather `pods`.
 bool restartPending(const World& world, WallTime now);
+// spec.restartAt on the clock of `now`; nullopt: none.
+std::optional<WallTime> restartTime(const World& world);
 
 }  // namespace towpath::rollout

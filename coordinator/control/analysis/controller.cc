@@ -74,7 +74,7 @@ loop::Task<Result<cluster::PassEnd>> AnalysisController::pass(cluster::ObjectKey
   if (!ref || ref->meta().deleting) co_return cluster::PassEnd{};
   Result<Prepared> run = co_await prepare(ref);
   if (!run) co_return std::unexpected(run.error());
-  const WallTime now = context_.loop->wallNow();
+  const WallTime now = context_.loop->steadyNow();
   analysis::RunDecision decision = analysis::decide(run->world, now);
   const std::optional<WallTime> look_again_at = decision.look_again_at;
   const Result<void> done = co_await carryOut(*run, std::move(decision));
@@ -194,7 +194,7 @@ loop::Task<void> AnalysisController::runMeasurement(std::string uid, cluster::Ob
                                                     metrics::MetricRequest request, Call call, model::Measurement last,
                                                     std::vector<std::string> secrets) {
   const std::string metric = request.metric.name;
-  const WallTime started = context_.loop->wallNow();
+  const WallTime started = context_.loop->steadyNow();
   model::Measurement measurement;
   std::string thrown;
   try {
@@ -207,7 +207,7 @@ loop::Task<void> AnalysisController::runMeasurement(std::string uid, cluster::Ob
   } catch (const std::exception& exception) {
     thrown = exception.what();
   }
-  if (!thrown.empty()) measurement = analysis::failedMeasurement(thrown, started, context_.loop->wallNow());
+  if (!thrown.empty()) measurement = analysis::failedMeasurement(thrown, started, context_.loop->steadyNow());
   measurement.message = redacted(std::move(measurement.message), secrets);
   measurement.value = redacted(std::move(measurement.value), secrets);
   for (auto& [name, text] : measurement.metadata) text = redacted(std::move(text), secrets);
@@ -220,7 +220,7 @@ loop::Task<void> AnalysisController::runMeasurement(std::string uid, cluster::Ob
 
 loop::Task<model::Measurement> AnalysisController::callProvider(metrics::MetricRequest request, Call call,
                                                                 model::Measurement last) {
-  const WallTime started = context_.loop->wallNow();
+  const WallTime started = context_.loop->steadyNow();
   const Result<std::unique_ptr<metrics::Provider>> provider =
       metrics::makeProvider(request.provider, context_.providers);
   if (!provider) co_return analysis::failedMeasurement(describe(provider.error()), started, started);

@@ -105,7 +105,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::CreateReplicaSet&
     view.world.create_failure = rollout::CreateFailure{action.name, message, collision};
     co_return {};
   }
-  rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   takeReplicaSet(view, *made);
   co_return {};
 }
@@ -146,7 +146,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::DeleteReplicaSet&
   Result<void> removed =
       unlessGone(co_await context_.api->remove(cluster::kReplicaSets, view.world.namespace_name, action.name,
                                                {.propagation = cluster::Propagation::kBackground, .uid = uid}));
-  if (removed) rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  if (removed) rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return removed;
 }
 
@@ -206,7 +206,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SwitchService& ac
                                    cluster::PatchType::kMerge, std::move(patch), {.field_manager = kFieldManager});
   if (!written) co_return std::unexpected(written.error());
   context_.caches.services->observe(*written);
-  rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return {};
 }
 
@@ -226,7 +226,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SetTraffic& actio
     event(view, rollout::EventType::kWarning, "TrafficRoutingError", describe(done.error()));
     co_return std::unexpected(done.error());
   }
-  rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   view.world.traffic.verified = co_await verifyTraffic(view);
   co_return {};
 }
@@ -304,7 +304,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::StopAnalysis& act
                                    cluster::PatchType::kMerge, std::move(patch), {.field_manager = kFieldManager});
   if (!written && written.error().kind != ErrorKind::kNotFound) co_return std::unexpected(written.error());
   if (written) context_.caches.analysis_runs->observe(*written);
-  rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return {};
 }
 
@@ -312,14 +312,14 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::DeleteAnalysisRun
   Result<void> removed =
       unlessGone(co_await context_.api->remove(cluster::kAnalysisRuns, view.world.namespace_name, action.name,
                                                {.propagation = cluster::Propagation::kBackground}));
-  if (removed) rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  if (removed) rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return removed;
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::EvictPod& action) {
   Result<void> removed =
       unlessGone(co_await context_.api->remove(cluster::kPods, view.world.namespace_name, action.name));
-  if (removed) rollout::applyEffect(view.world, action, context_.loop->wallNow());
+  if (removed) rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return removed;
 }
 

@@ -142,7 +142,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey 
 loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
   const std::int64_t generation = view.world.generation;
   for (int i = 0; i < rollout::kMaxDecisionsPerTurn; ++i) {
-    const WallTime now = context_.loop->wallNow();
+    const WallTime now = context_.loop->steadyNow();
     rollout::Decision decision = rollout::decide(view.world, now);
     const std::optional<WallTime> look_again_at = decision.look_again_at;
     const Result<ActEnd> end = co_await actor_.carryOut(view, std::move(decision));

@@ -117,7 +117,8 @@ bool podAvailable(const Value& pod, std::int32_t min_ready_seconds, WallTime now
 }
 
 void gatherPods(const RolloutContext& context, View& view) {
-  const WallTime now = context.loop->wallNow();
+  const WallTime now = context.loop->steadyNow();
+  view.world.wall_ahead = std::chrono::round<std::chrono::seconds>(context.loop->wallNow() - now);
   if (!context.caches.pods || !rollout::restartPending(view.world, now)) return;
   for (const model::ReplicaSet& set : view.world.replica_sets) {
     for (const cluster::ObjectRef& ref : context.caches.pods->controlledBy(set.uid)) {

@@ -1,5 +1,7 @@
 #include "agents/reports.h"
 
+#include <fmt/format.h>
+
 #include "agents/node_object.h"
 #include "support.h"
 
@@ -55,6 +57,25 @@ TEST_CASE_FIXTURE(Fixture, "conditions that the coordinator owns survive a repor
   REQUIRE(take("node-1", {.pods = {report}}));
   CHECK(conditionStatus(get(kPods, "a"), "PodScheduled") == "True");
   CHECK(conditionStatus(get(kPods, "a"), "Ready") == "True");
+}
+
+TEST_CASE_FIXTURE(Fixture, "when a pod became ready is told by our clock, and again after a restart of its container") {
+  auto report = [&](const char* node_time, int restarts) {
+    wire::PodReport ready = running("a");
+    ready.status_json = fmt::format(
+        R"({{"phase":"Running","conditions":[{{"type":"Ready","status":"True","lastTransitionTime":"{}"}}],)"
+        R"("containerStatuses":[{{"name":"web","restartCount":{}}}]}})",
+        node_time, restarts);
+    REQUIRE(take("node-1", {.pods = {ready}}));
+    return get(kPods, "a").at({"status", "conditions"})[0]["lastTransitionTime"].asString();
+  };
+  const std::string first = formatRfc3339(loop.steadyNow());
+  CHECK(report("1970-01-01T00:00:09Z", 0) == first);
+  loop.setWall(loop.wallNow() + 48h);
+  loop.advance(10s);
+  CHECK(report("2030-01-01T00:00:00Z", 0) == first);
+  const std::string restarted = formatRfc3339(loop.steadyNow());
+  CHECK(report("2030-01-01T00:00:05Z", 1) == restarted);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a repeated report is acknowledged and changes nothing") {
