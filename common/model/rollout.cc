@@ -71,4 +71,18 @@ bool hasPause(const RolloutStatus& status, PauseReason reason) {
   return std::ranges::find(status.pause_conditions, reason, &PauseCondition::reason) != status.pause_conditions.end();
 }
 
+ServicePair pingPongServices(const PingPong& services, std::string_view stable_ping_pong) {
+  // Nothing yet is as "pong": the first canary is behind ping.
+  if (stable_ping_pong == "ping") return {services.ping_service, services.pong_service};
+  return {services.pong_service, services.ping_service};
+}
+
+ServicePair routedServices(const CanaryStrategy& canary, std::string_view stable_ping_pong, ServiceChoice choice) {
+  const bool named = !canary.stable_service.empty() && !canary.canary_service.empty();
+  if (canary.ping_pong && (choice == ServiceChoice::kPreferPingPong || !named)) {
+    return pingPongServices(*canary.ping_pong, stable_ping_pong);
+  }
+  return {canary.stable_service, canary.canary_service};
+}
+
 }  // namespace towpath::model

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -138,6 +139,13 @@ struct PingPong {
   std::string ping_service;
   std::string pong_service;
   bool operator==(const PingPong&) const = default;
+};
+
+// Which service the stable version has, and which the canary.
+struct ServicePair {
+  std::string stable;
+  std::string canary;
+  bool operator==(const ServicePair&) const = default;
 };
 
 struct BackgroundAnalysis {
@@ -334,5 +342,13 @@ struct RolloutStatus {
 };
 
 bool hasPause(const RolloutStatus& status, PauseReason reason);
+
+// With pingPong the two services take turns: what served the canary becomes the stable one, and no service that gets
+// traffic is ever pointed elsewhere (core-semantics 7.3). `stable_ping_pong` is status.canary.stablePingPong.
+ServicePair pingPongServices(const PingPong& services, std::string_view stable_ping_pong);
+// The pair that traffic goes to: routers take stableService and canaryService where both are set, except those that
+// prefer ping and pong (alb).
+enum class ServiceChoice : std::uint8_t { kPreferNamed, kPreferPingPong };
+ServicePair routedServices(const CanaryStrategy& canary, std::string_view stable_ping_pong, ServiceChoice choice);
 
 }  // namespace towpath::model

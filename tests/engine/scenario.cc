@@ -18,6 +18,10 @@ Scenario::Scenario(model::CanaryStrategy strategy, std::int32_t replicas) : Scen
   world.spec.replicas = replicas;
   if (!strategy.stable_service.empty()) addService(ServiceRole::kStable, strategy.stable_service);
   if (!strategy.canary_service.empty()) addService(ServiceRole::kCanary, strategy.canary_service);
+  if (strategy.ping_pong) {
+    addService(ServiceRole::kPing, strategy.ping_pong->ping_service);
+    addService(ServiceRole::kPong, strategy.ping_pong->pong_service);
+  }
   world.spec.strategy = std::move(strategy);
 }
 

@@ -100,6 +100,7 @@ void finish(Pass& pass) {
 void decideCanary(Pass& pass) {
   if (restartPods(pass)) return;
   collectHistory(pass);
+  reconcilePingPong(pass);
   reconcileCanaryServices(pass);
   if (reconcileTraffic(pass) == TrafficResult::kAskAgain) return;
   const std::size_t pauses = pass.intent.add.size();

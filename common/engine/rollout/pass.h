@@ -110,6 +110,8 @@ bool dynamicRollback(const Pass& pass);  // traffic_plan.cc: stable again, but t
 enum class TrafficResult : std::uint8_t { kDone, kAskAgain };
 TrafficResult reconcileTraffic(Pass& pass);          // traffic_plan.cc
 void reconcileCanaryServices(Pass& pass);            // services.cc
+void reconcilePingPong(Pass& pass);                  // ping_pong.cc
+void flipPingPong(Pass& pass);                       // ping_pong.cc: at promotion
 bool delaysScaleDownOnAbort(const Pass& pass);       // scale_down.cc
 bool keepsCanaryOnAbort(const Pass& pass);           // scale_down.cc
 void clearDeadlines(Pass& pass);                     // scale_down.cc: of the new and the stable set

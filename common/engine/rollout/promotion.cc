@@ -59,6 +59,7 @@ void promote(Pass& pass, const std::string& reason) {
   if (!steps(pass).empty()) pass.next.current_step_index = static_cast<std::int32_t>(steps(pass).size());
   if (pass.next.stable_rs == pass.next.current_pod_hash) return;
   pass.next.stable_rs = pass.next.current_pod_hash;
+  flipPingPong(pass);
   if (pass.next.duration && pass.next.duration->completion_status.empty()) {
     pass.next.duration->completion_status = full ? "FastPromoted" : "Promoted";
   }

@@ -59,8 +59,11 @@ bool isReferenced(const Pass& pass, const ReplicaSet& set) {
     const model::TrafficWeights& weights = *pass.next.canary.weights;
     if (set.hash == weights.canary.hash || set.hash == weights.stable.hash) return true;
   }
-  return std::ranges::any_of(pass.world.services,
-                             [&](const ServiceView& view) { return view.service.selector_hash == set.hash; });
+  // Of ping and pong only the weights tell which one serves; the other may go on pointing at what is scaled down.
+  return std::ranges::any_of(pass.world.services, [&](const ServiceView& view) {
+    const bool turns = view.role == ServiceRole::kPing || view.role == ServiceRole::kPong;
+    return !turns && view.service.selector_hash == set.hash;
+  });
 }
 
 void scaleToNothing(Pass& pass, const std::string& name, bool& scaled) {

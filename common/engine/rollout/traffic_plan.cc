@@ -82,9 +82,10 @@ model::TrafficWeights weightsOf(const Pass& pass, const TrafficSetting& setting)
   model::TrafficWeights weights;
   std::int32_t extra = 0;
   for (const model::WeightDestination& destination : setting.additional) extra += destination.weight;
-  weights.canary = {setting.canary_weight, strategy(pass).canary_service, setting.canary_hash};
-  weights.stable = {strategy(pass).maxWeight() - setting.canary_weight - extra, strategy(pass).stable_service,
-                    setting.stable_hash};
+  const model::ServicePair services =
+      routedServices(strategy(pass), pass.old().canary.stable_ping_pong, model::ServiceChoice::kPreferPingPong);
+  weights.canary = {setting.canary_weight, services.canary, setting.canary_hash};
+  weights.stable = {strategy(pass).maxWeight() - setting.canary_weight - extra, services.stable, setting.stable_hash};
   weights.additional = setting.additional;
   return weights;
 }

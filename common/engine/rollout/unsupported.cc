@@ -50,7 +50,6 @@ std::optional<std::string> unsupportedCanary(const World& world, const model::Ca
     const model::Step& step = canary.steps[i];
     if (!carriedOut(step)) return refuse(fmt::format("spec.strategy.steps[{}]", i), "\"" + toString(step) + "\"");
   }
-  if (canary.ping_pong) return refuse("spec.strategy.pingPong", "pingPong");
   if (canary.anti_affinity) return refuse("spec.strategy.antiAffinity", "antiAffinity");
   if (canary.canary_metadata) return refuse("spec.strategy.canaryMetadata", "canaryMetadata");
   if (canary.stable_metadata) return refuse("spec.strategy.stableMetadata", "stableMetadata");

@@ -12,6 +12,10 @@ const char* toString(ServiceRole role) {
       return "canary";
     case ServiceRole::kStable:
       return "stable";
+    case ServiceRole::kPing:
+      return "ping";
+    case ServiceRole::kPong:
+      return "pong";
   }
   return "";
 }

@@ -14,7 +14,7 @@
 
 namespace towpath::rollout {
 
-enum class ServiceRole : std::uint8_t { kActive, kPreview, kCanary, kStable };
+enum class ServiceRole : std::uint8_t { kActive, kPreview, kCanary, kStable, kPing, kPong };
 const char* toString(ServiceRole role);  // "active", …
 
 // A service that the spec names and that was found. One that is missing is a validation error, set by the api layer.

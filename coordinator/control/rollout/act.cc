@@ -211,12 +211,12 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SwitchService& ac
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::SetTraffic& action) {
-  const traffic::Target target = routerTarget(view);
   const traffic::Weights weights{action.setting.canary_weight, action.setting.additional};
   const traffic::Hashes hashes{action.setting.canary_hash, action.setting.stable_hash};
   for (const std::string& key : view.world.spec.canary()->traffic_routing->routers) {
     Result<std::unique_ptr<traffic::Router>> router =
         traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context_));
+    const traffic::Target target = routerTarget(view, key);
     Result<void> done;
     if (!router) done = std::unexpected(router.error());
     if (done && action.weight_first) done = co_await (*router)->setWeight(target, weights);
@@ -235,14 +235,13 @@ loop::Task<std::optional<bool>> Actor::verifyTraffic(View& view) {
   std::optional<bool> verified;
   const model::CanaryStrategy* canary = view.world.spec.canary();
   if (!canary || !canary->traffic_routing || !view.world.traffic.applied) co_return verified;
-  const traffic::Target target = routerTarget(view);
   const rollout::TrafficSetting setting = *view.world.traffic.applied;
   const traffic::Weights weights{setting.canary_weight, setting.additional};
   for (const std::string& key : canary->traffic_routing->routers) {
     Result<std::unique_ptr<traffic::Router>> router =
         traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context_));
     if (!router) co_return false;
-    const Result<std::optional<bool>> answer = co_await (*router)->verifyWeight(target, weights);
+    const Result<std::optional<bool>> answer = co_await (*router)->verifyWeight(routerTarget(view, key), weights);
     if (!answer) {
       // Not known is not live: the step waits, the pass goes on.
       event(view, rollout::EventType::kWarning, "WeightVerifyError",

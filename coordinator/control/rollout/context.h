@@ -39,7 +39,8 @@ struct View {
 inline constexpr const char* kFieldManager = "rollouts-controller";
 
 traffic::RouterContext routerContext(const RolloutContext& context);
-traffic::Target routerTarget(const View& view);
+// What the router of this key (as in routerConfig) has to set.
+traffic::Target routerTarget(const View& view, std::string_view router);
 // The configuration of the router that the Rollout names by this key ("nginx", "plugins/…").
 const Value& routerConfig(const Value& rollout, const std::string& key);
 

@@ -32,6 +32,10 @@ std::vector<ServiceUse> servicesOf(const model::RolloutSpec& spec) {
   }
   if (const model::CanaryStrategy* strategy = spec.canary()) {
     uses = {{ServiceRole::kStable, strategy->stable_service}, {ServiceRole::kCanary, strategy->canary_service}};
+    if (const std::optional<model::PingPong>& turns = strategy->ping_pong) {
+      uses.push_back({ServiceRole::kPing, turns->ping_service});
+      uses.push_back({ServiceRole::kPong, turns->pong_service});
+    }
   }
   std::erase_if(uses, [](const ServiceUse& use) { return use.name.empty(); });
   return uses;
@@ -139,12 +143,14 @@ traffic::RouterContext routerContext(const RolloutContext& context) {
   return router;
 }
 
-traffic::Target routerTarget(const View& view) {
+traffic::Target routerTarget(const View& view, std::string_view router) {
   const model::CanaryStrategy& canary = *view.world.spec.canary();
+  const auto choice = router == "alb" ? model::ServiceChoice::kPreferPingPong : model::ServiceChoice::kPreferNamed;
+  model::ServicePair services = routedServices(canary, view.world.status.canary.stable_ping_pong, choice);
   return {.ns = view.world.namespace_name,
           .rollout = view.world.name,
-          .canary_service = canary.canary_service,
-          .stable_service = canary.stable_service,
+          .canary_service = std::move(services.canary),
+          .stable_service = std::move(services.stable),
           .managed_routes = canary.traffic_routing->managed_routes,
           .max_weight = canary.maxWeight()};
 }
