@@ -5,6 +5,7 @@
 #include <set>
 
 #include "api/decode.h"
+#include "api/injected.h"
 #include "api/keys.h"
 #include "api/rollout_view.h"
 
@@ -67,6 +68,8 @@ model::ReplicaSet decodeReplicaSet(const Value& object) {
   if (const model::Condition* failure = model::findCondition(conditions, model::condition::kReplicaFailure)) {
     set.failure = *failure;
   }
+  set.ephemeral_metadata = recordedMetadata(object);
+  set.repelled_hash = repelledHash(object["spec"]["template"]);
   set.deleting = metadata["deletionTimestamp"].isString();
   return set;
 }

@@ -159,6 +159,7 @@ void decideBlueGreen(Pass& pass) {
   reconcilePause(pass);
   switchActive(pass);
   if (reconcileBlueGreenAnalysis(pass) == AnalysisResult::kAskAgain) return;
+  reconcileMetadata(pass);
   finish(pass);
 }
 

@@ -99,6 +99,7 @@ void finish(Pass& pass) {
 
 void decideCanary(Pass& pass) {
   if (restartPods(pass)) return;
+  reconcileMetadata(pass);
   collectHistory(pass);
   reconcilePingPong(pass);
   reconcileCanaryServices(pass);

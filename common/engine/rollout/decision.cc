@@ -18,6 +18,13 @@ struct ActionText {
   std::string operator()(const SyncReplicaSet& a) const {
     return fmt::format("sync ReplicaSet {} (revision {})", a.name, a.revision);
   }
+  std::string operator()(const SetEphemeralMetadata& a) const {
+    std::string text;
+    if (!a.metadata) return fmt::format("remove ephemeral metadata of {}", a.name);
+    for (const auto& [key, value] : a.metadata->labels) text += fmt::format(" {}={}", key, value);
+    for (const auto& [key, value] : a.metadata->annotations) text += fmt::format(" @{}={}", key, value);
+    return fmt::format("set ephemeral metadata of {}:{}", a.name, text);
+  }
   std::string operator()(const SetRolloutRevision& a) const { return fmt::format("set revision {}", a.revision); }
   std::string operator()(const SetReplicasDefault& a) const { return fmt::format("set spec.replicas {}", a.replicas); }
   std::string operator()(const ScaleReplicaSet& a) const {
@@ -59,6 +66,7 @@ OnFailure onFailure(const Action& action) {
   // stop.
   const bool may_wait = std::holds_alternative<DeleteReplicaSet>(action) ||
                         std::holds_alternative<DeleteAnalysisRun>(action) || std::holds_alternative<EvictPod>(action) ||
+                        std::holds_alternative<SetEphemeralMetadata>(action) ||
                         std::holds_alternative<EmitEvent>(action);
   return may_wait ? OnFailure::kReportAndContinue : OnFailure::kEndPass;
 }

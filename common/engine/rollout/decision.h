@@ -13,21 +13,40 @@
 
 namespace towpath::rollout {
 
+// The anti-affinity term that keeps the pods of a ReplicaSet from nodes with pods of another version (2.10).
+struct Repulsion {
+  std::string hash;
+  model::AntiAffinity kind;
+  bool operator==(const Repulsion&) const = default;
+};
+
 // Creates `<rollout>-<hash>` with 0 replicas (core-semantics 2.3). AlreadyExists: if it is ours and equals the
 // template, it is done; else feed World::create_failure with collision = true. Its result is needed.
 struct CreateReplicaSet {
   std::string name;
   std::string hash;
   int revision = 1;
-  std::int32_t desired_replicas = 0;  // annotation desired-replicas
+  std::int32_t desired_replicas = 0;              // annotation desired-replicas
+  std::optional<model::ObjectMetadata> metadata;  // ephemeral metadata to inject
+  std::optional<Repulsion> repels;
   bool operator==(const CreateReplicaSet&) const = default;
 };
 
-// Copies the Rollout's annotations and minReadySeconds to the ReplicaSet and gives it this revision (2.5).
+// Copies the Rollout's annotations and minReadySeconds to the ReplicaSet and gives it this revision (2.5); the
+// anti-affinity term becomes this one, or goes.
 struct SyncReplicaSet {
   std::string name;
   int revision = 1;
+  std::optional<Repulsion> repels;
   bool operator==(const SyncReplicaSet&) const = default;
+};
+
+// Gives the ReplicaSet's template and every pod of it this ephemeral metadata instead of what was injected before
+// (2.9); nullopt takes it away. The selector and the hash label stay. A pod that can't be written is left for later.
+struct SetEphemeralMetadata {
+  std::string name;
+  std::optional<model::ObjectMetadata> metadata;
+  bool operator==(const SetEphemeralMetadata&) const = default;
 };
 
 // Sets the Rollout's own revision annotation.
@@ -132,7 +151,7 @@ struct EmitEvent {
   bool operator==(const EmitEvent&) const = default;
 };
 
-using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
+using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
                             SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
                             StartAnalysis, StopAnalysis, DeleteAnalysisRun, EvictPod, PatchStatus, EmitEvent>;
 

@@ -27,6 +27,8 @@ struct Effect {
       set.desired_replicas = a.desired_replicas;
       set.min_ready_seconds = world.spec.min_ready_seconds;
       set.generation = set.observed_generation = 1;
+      set.ephemeral_metadata = a.metadata;
+      if (a.repels) set.repelled_hash = a.repels->hash;
       world.replica_sets.push_back(std::move(set));
     }
     world.new_rs = a.name;
@@ -34,8 +36,17 @@ struct Effect {
     world.create_failure.reset();
   }
   void operator()(const SyncReplicaSet& a) const {
-    if (ReplicaSet* set = find(world, a.name)) set->revision = a.revision;
+    if (ReplicaSet* set = find(world, a.name)) {
+      set->revision = a.revision;
+      set->repelled_hash = a.repels ? a.repels->hash : "";
+    }
     world.new_rs_in_sync = true;
+  }
+  void operator()(const SetEphemeralMetadata& a) const {
+    if (ReplicaSet* set = find(world, a.name)) {
+      set->ephemeral_metadata = a.metadata;
+      set->pods_lag = false;
+    }
   }
   void operator()(const SetRolloutRevision& a) const { world.revision = a.revision; }
   void operator()(const SetReplicasDefault& a) const { world.spec.replicas = a.replicas; }

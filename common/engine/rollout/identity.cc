@@ -52,7 +52,8 @@ void createNewSet(Pass& pass) {
   }
   const std::string name = pass.in.name + "-" + pass.in.computed_hash;
   const int revision = nextRevision(pass);
-  act(pass, CreateReplicaSet{name, pass.in.computed_hash, revision, pass.wanted()});
+  act(pass, CreateReplicaSet{name, pass.in.computed_hash, revision, pass.wanted(), metadataOfNewSet(pass),
+                             repulsionOf(pass, pass.in.computed_hash)});
   setRolloutRevision(pass, revision);
   event(pass, model::reason::kNewReplicaSetCreated, fmt::format("Created ReplicaSet {} (revision {})", name, revision));
   pass.decision.decide_again = true;
@@ -62,7 +63,9 @@ void syncRevision(Pass& pass) {
   const ReplicaSet* fresh = newSet(pass);
   // A revision is only ever raised, so that a re-used ReplicaSet becomes the newest.
   const int revision = std::max(nextRevision(pass), fresh->revision.value_or(0));
-  if (!pass.world.new_rs_in_sync || fresh->revision != revision) act(pass, SyncReplicaSet{fresh->name, revision});
+  if (!pass.world.new_rs_in_sync || fresh->revision != revision || repelsWrongVersion(pass)) {
+    act(pass, SyncReplicaSet{fresh->name, revision, repulsionOf(pass, fresh->hash)});
+  }
   setRolloutRevision(pass, revision);
 }
 

@@ -94,6 +94,10 @@ void reportInvalid(Pass& pass, const std::string& error);    // conditions.cc
 void createNewSet(Pass& pass);                               // identity.cc
 void syncRevision(Pass& pass);                               // identity.cc
 void collectHistory(Pass& pass);                             // identity.cc
+std::optional<Repulsion> repulsionOf(const Pass& pass, const std::string& hash);    // pod_metadata.cc
+bool repelsWrongVersion(const Pass& pass);                                          // pod_metadata.cc: the new set
+std::optional<model::ObjectMetadata> metadataOfNewSet(const Pass& pass);            // pod_metadata.cc: at its creation
+void reconcileMetadata(Pass& pass);                                                 // pod_metadata.cc
 bool restartPods(Pass& pass);                                // restart.cc; true: a pod was evicted
 bool changedTemplateOrSteps(const Pass& pass);               // status.cc
 void resetStatus(Pass& pass);                                // status.cc: patches, ends the pass

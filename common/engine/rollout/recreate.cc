@@ -43,6 +43,7 @@ void scaleSets(Pass& pass) {
 
 void decideRecreate(Pass& pass) {
   if (restartPods(pass)) return;
+  reconcileMetadata(pass);
   collectHistory(pass);
   reconcileCanaryServices(pass);
   if (reconcileCanaryAnalysis(pass) == AnalysisResult::kAskAgain) return;

@@ -50,9 +50,6 @@ std::optional<std::string> unsupportedCanary(const World& world, const model::Ca
     const model::Step& step = canary.steps[i];
     if (!carriedOut(step)) return refuse(fmt::format("spec.strategy.steps[{}]", i), "\"" + toString(step) + "\"");
   }
-  if (canary.anti_affinity) return refuse("spec.strategy.antiAffinity", "antiAffinity");
-  if (canary.canary_metadata) return refuse("spec.strategy.canaryMetadata", "canaryMetadata");
-  if (canary.stable_metadata) return refuse("spec.strategy.stableMetadata", "stableMetadata");
   const bool plain = canary.steps.empty() && !canary.traffic_routing;
   if (world.recreate && !plain) {
     return "metadata.annotations[towpath.dev/strategy]: Invalid value: \"recreate\": needs a canary strategy without "
@@ -62,10 +59,7 @@ std::optional<std::string> unsupportedCanary(const World& world, const model::Ca
   return std::nullopt;
 }
 
-std::optional<std::string> unsupportedBlueGreen(const World& world, const model::BlueGreenStrategy& blue_green) {
-  if (blue_green.anti_affinity) return refuse("spec.strategy.antiAffinity", "antiAffinity");
-  if (blue_green.active_metadata) return refuse("spec.strategy.activeMetadata", "activeMetadata");
-  if (blue_green.preview_metadata) return refuse("spec.strategy.previewMetadata", "previewMetadata");
+std::optional<std::string> unsupportedBlueGreen(const World& world) {
   if (world.recreate) {
     return "metadata.annotations[towpath.dev/strategy]: Invalid value: \"recreate\": needs a canary strategy without "
            "steps";
@@ -79,8 +73,7 @@ std::optional<std::string> unsupported(const World& world) {
   if (std::optional<std::string> error = outOfRange(world.spec)) return error;
   if (world.spec.workload_ref) return refuse("spec.workloadRef", "workloadRef");
   if (const model::CanaryStrategy* canary = world.spec.canary()) return unsupportedCanary(world, *canary);
-  if (const model::BlueGreenStrategy* blue_green = world.spec.blueGreen())
-    return unsupportedBlueGreen(world, *blue_green);
+  if (world.spec.blueGreen() != nullptr) return unsupportedBlueGreen(world);
   return "spec.strategy.strategy: Required value: Rollout has missing field '.spec.strategy.canary or "
          ".spec.strategy.blueGreen'";
 }

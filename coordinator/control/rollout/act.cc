@@ -98,7 +98,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::CreateReplicaSet&
     if (!made) co_return std::unexpected(made.error());
     const Value existing = (*made)->parse();
     collision = !controlledBy(*made, view.world.uid) ||
-                !context_.facts.same_template(view.object["spec"]["template"], existing["spec"]["template"]);
+                !context_.facts.same_template(view.object["spec"]["template"], existing);
   }
   if (collision || !made) {
     const std::string message = made ? "it exists with another owner or template" : describe(made.error());
@@ -120,8 +120,8 @@ loop::Task<Result<void>> Actor::patchReplicaSet(View& view, std::string name, Va
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::SyncReplicaSet& action) {
-  Result<void> done = co_await patchReplicaSet(view, action.name,
-                                               syncPatch(view.object, view.replica_sets[action.name], action.revision));
+  Result<void> done =
+      co_await patchReplicaSet(view, action.name, syncPatch(view.object, view.replica_sets[action.name], action));
   if (done) view.world.new_rs_in_sync = true;
   co_return done;
 }

@@ -2,6 +2,7 @@
 // Carrying out what the engine decided: each action in its order, each with its own rule of failure
 // (engine/rollout/decision.h), and its result fed back into the view.
 
+#include "api/injected.h"
 #include "base/error.h"
 #include "control/rollout/context.h"
 #include "loop/task.h"
@@ -25,6 +26,7 @@ class Actor {
   loop::Task<Result<void>> carryOut(View& view, const rollout::Action& action);
   loop::Task<Result<void>> act(View& view, const rollout::CreateReplicaSet& action);
   loop::Task<Result<void>> act(View& view, const rollout::SyncReplicaSet& action);
+  loop::Task<Result<void>> act(View& view, const rollout::SetEphemeralMetadata& action);  // pod_metadata.cc
   loop::Task<Result<void>> act(View& view, const rollout::SetRolloutRevision& action);
   loop::Task<Result<void>> act(View& view, const rollout::SetReplicasDefault& action);
   loop::Task<Result<void>> act(View& view, const rollout::ScaleReplicaSet& action);
@@ -42,6 +44,13 @@ class Actor {
 
   loop::Task<Result<void>> patchReplicaSet(View& view, std::string name, Value patch);
   loop::Task<Result<void>> patchRollout(View& view, Value patch, std::string subresource);
+  // Ephemeral metadata of a pod, with what may be taken away and what its template has itself.
+  struct PodMetadata {
+    model::ObjectMetadata metadata;
+    api::InjectedKeys keys;
+    Value own;
+  };
+  loop::Task<Result<void>> updatePod(cluster::ObjectRef pod, PodMetadata wanted);
   loop::Task<Result<cluster::ObjectRef>> createRun(View& view, Value run);
   void takeReplicaSet(View& view, const cluster::ObjectRef& ref);
   void event(const View& view, rollout::EventType type, const std::string& reason, const std::string& message);

@@ -1,17 +1,11 @@
 #include "control/rollout/facts.h"
 
-#include "api/keys.h"
+#include "api/injected.h"
 #include "api/template_hash.h"
 #include "api/validate.h"
 
 namespace towpath::control {
 namespace {
-
-bool sameTemplate(const Value& wanted, const Value& live) {
-  Value left = wanted, right = live;
-  for (Value* side : {&left, &right}) side->eraseAt({"metadata", "labels", api::kHashLabel});
-  return api::canonicalTemplate(left) == api::canonicalTemplate(right);
-}
 
 std::optional<std::string> firstError(const Value& rollout) {
   const api::FieldErrors errors = api::validateRollout(rollout);
@@ -24,7 +18,7 @@ std::optional<std::string> firstError(const Value& rollout) {
 TemplateFacts peerFacts() {
   return {.template_hash = api::podTemplateHash,
           .step_hash = api::stepHash,
-          .same_template = sameTemplate,
+          .same_template = api::sameTemplate,
           .validate = firstError};
 }
 

@@ -16,8 +16,9 @@ struct TemplateFacts {
   std::function<std::string(const Value& pod_template, std::optional<std::int32_t> collision_count)> template_hash;
   // Of spec.strategy.canary.steps; null if there are none (4.11).
   std::function<std::string(const Value& steps)> step_hash;
-  // Does the live template say the same as the wanted one? (2.2; the hash label is not part of it.)
-  std::function<bool(const Value& wanted, const Value& live)> same_template;
+  // Does the ReplicaSet run the wanted template (a Rollout's spec.template)? (2.2; what controllers inject and API
+  // servers default is not part of it.)
+  std::function<bool(const Value& wanted, const Value& replica_set)> same_template;
   // The first error of the whole Rollout, "<path>: …", or nullopt.
   std::function<std::optional<std::string>(const Value& rollout)> validate;
 };

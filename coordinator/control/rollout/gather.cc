@@ -12,6 +12,7 @@
 #include "api/workload_view.h"
 #include "cluster/kinds.h"
 #include "control/objects/patches.h"
+#include "control/rollout/pod_metadata.h"
 #include "control/rollout/replica_sets.h"
 #include "engine/rollout/decide.h"
 
@@ -95,7 +96,8 @@ void gatherReplicaSets(const RolloutContext& context, View& view) {
   for (const cluster::ObjectRef& ref : context.caches.replica_sets->controlledBy(view.world.uid)) {
     if (!ref->meta().label(api::kHashLabel)) continue;
     const auto place = view.replica_sets.insert_or_assign(ref->meta().name, ref->parse()).first;
-    view.world.replica_sets.push_back(api::decodeReplicaSet(place->second));
+    model::ReplicaSet& set = view.world.replica_sets.emplace_back(api::decodeReplicaSet(place->second));
+    set.pods_lag = podsLag(context, view.world.spec, place->second);
     objects.push_back(&place->second);
   }
   const Value* fresh = findNewReplicaSet(view.object, view.world.computed_hash, objects, context.facts);

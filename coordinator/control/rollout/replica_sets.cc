@@ -4,9 +4,12 @@
 #include <array>
 #include <string_view>
 
+#include "api/injected.h"
 #include "api/keys.h"
 #include "cluster/kinds.h"
 #include "cluster/object.h"
+#include "json/patch.h"
+#include "model/conditions.h"
 
 namespace towpath::control {
 namespace {
@@ -20,6 +23,24 @@ bool olderThan(const Value* a, const Value* b) {
     return std::pair((*set)["metadata"]["creationTimestamp"].asStringView(), cluster::nameOf(*set));
   };
   return key(a) < key(b);
+}
+
+// The controller that wrote this status has taken this spec for that of status.currentPodHash: whatever the comparison
+// of templates says (an admission webhook may have changed the ReplicaSet's), nothing new was asked for.
+bool nobodyEditedSince(const Value& rollout) {
+  const Value& status = rollout["status"];
+  if (status["observedGeneration"].asStringView() != std::to_string(rollout["metadata"]["generation"].asInt())) {
+    return false;
+  }
+  const Value& annotations = rollout["metadata"]["annotations"];
+  if (status["workloadObservedGeneration"].asStringView() != annotations[api::kWorkloadGeneration].asStringView()) {
+    return false;
+  }
+  // While one of these held, the status was written without a look at the template.
+  return std::ranges::none_of(status["conditions"].asArray(), [](const Value& condition) {
+    const std::string_view type = condition["type"].asStringView();
+    return type == model::condition::kInvalidSpec && condition["status"].asStringView() == "True";
+  });
 }
 
 }  // namespace
@@ -63,6 +84,14 @@ Value makeReplicaSet(const Value& rollout, const rollout::CreateReplicaSet& acti
   set["spec"]["selector"]["matchLabels"][api::kHashLabel] = action.hash;
   set["spec"]["template"] = spec["template"];
   set["spec"]["template"]["metadata"]["labels"][api::kHashLabel] = action.hash;
+  if (action.repels) {
+    api::setRepelledHash(set["spec"]["template"], action.repels->hash, action.repels->kind,
+                         cluster::namespaceOf(rollout));
+  }
+  if (action.metadata) {
+    api::injectMetadata(set["spec"]["template"]["metadata"], *action.metadata, {});
+    metadata["annotations"][api::kEphemeralMetadata] = api::metadataText(*action.metadata);
+  }
   return set;
 }
 
@@ -74,18 +103,25 @@ bool inSync(const Value& rollout, const Value& replica_set) {
   return rollout["spec"]["minReadySeconds"].asInt() == replica_set["spec"]["minReadySeconds"].asInt();
 }
 
-Value syncPatch(const Value& rollout, const Value& replica_set, int revision) {
+Value syncPatch(const Value& rollout, const Value& replica_set, const rollout::SyncReplicaSet& action) {
   Value patch;
   Value& annotations = patch["metadata"]["annotations"];
   for (const auto& [key, value] : copiedAnnotations(rollout)) annotations[key] = value;
   const Value& old = replica_set["metadata"]["annotations"];
   const std::string before = old[api::kRevision].asString();
-  annotations[api::kRevision] = std::to_string(revision);
-  if (!before.empty() && before != std::to_string(revision)) {
+  annotations[api::kRevision] = std::to_string(action.revision);
+  if (!before.empty() && before != std::to_string(action.revision)) {
     const std::string history = old[api::kRevisionHistory].asString();
     annotations[api::kRevisionHistory] = history.empty() ? before : history + "," + before;
   }
   patch["spec"]["minReadySeconds"] = rollout["spec"]["minReadySeconds"].asInt();
+  Value next = replica_set["spec"]["template"];
+  const std::string hash = action.repels ? action.repels->hash : "";
+  const auto kind = action.repels ? std::optional(action.repels->kind) : std::nullopt;
+  if (hash.empty() && api::repelledHash(next).empty()) return patch;
+  api::setRepelledHash(next, hash, kind, cluster::namespaceOf(rollout));
+  Value difference = json::diffMerge(replica_set["spec"]["template"], next);
+  if (!difference.asObject().empty()) patch["spec"]["template"] = std::move(difference);
   return patch;
 }
 
@@ -93,16 +129,20 @@ const Value* findNewReplicaSet(const Value& rollout, const std::string& computed
                                const std::vector<const Value*>& replica_sets, const TemplateFacts& facts) {
   std::vector<const Value*> sorted = replica_sets;
   std::ranges::sort(sorted, olderThan);
+  const auto labelled = [&sorted](std::string_view hash) -> const Value* {
+    const auto found = std::ranges::find_if(
+        sorted, [hash](const Value* set) { return cluster::labelOf(*set, api::kHashLabel) == hash; });
+    return found == sorted.end() ? nullptr : *found;
+  };
+  const Value& wanted = rollout["spec"]["template"];
+  const std::string_view current_hash = rollout["status"]["currentPodHash"].asStringView();
+  const Value* current = current_hash.empty() ? nullptr : labelled(current_hash);
+  if (current && (current_hash == computed_hash || facts.same_template(wanted, *current))) return current;
+  if (const Value* named = labelled(computed_hash)) return named;
   for (const Value* set : sorted) {
-    if (cluster::labelOf(*set, api::kHashLabel) == computed_hash) return set;
+    if (set != current && facts.same_template(wanted, *set)) return set;
   }
-  const Value* found = nullptr;
-  const std::string_view current = rollout["status"]["currentPodHash"].asStringView();
-  for (const Value* set : sorted) {
-    if (!facts.same_template(rollout["spec"]["template"], (*set)["spec"]["template"])) continue;
-    if (!found || cluster::labelOf(*set, api::kHashLabel) == current) found = set;
-  }
-  return found;
+  return current && nobodyEditedSince(rollout) ? current : nullptr;
 }
 
 }  // namespace towpath::control
