@@ -31,6 +31,10 @@ constexpr PauseReason kPauseReasons[] = {PauseReason::kCanaryPauseStep, PauseRea
 
 std::string toString(const Step& step) { return std::visit(StepText{}, step); }
 
+const std::string& nameOf(const ManagedRoute& route) {
+  return std::visit([](const auto& step) -> const std::string& { return step.name; }, route);
+}
+
 Result<Duration> parsePauseDuration(std::string_view text) {
   std::int32_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);

@@ -92,6 +92,10 @@ struct SetMirrorRouteStep {
   bool operator==(const SetMirrorRouteStep&) const = default;
 };
 
+// A header or mirror route that a router has to have, as its step wrote it.
+using ManagedRoute = std::variant<SetHeaderRouteStep, SetMirrorRouteStep>;
+const std::string& nameOf(const ManagedRoute& route);
+
 struct PluginStep {
   std::string name;
   bool operator==(const PluginStep&) const = default;

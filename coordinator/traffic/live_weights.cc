@@ -78,6 +78,24 @@ bool setNodeRoute(std::vector<NodeRoute>& nodes, NodeRoute entry) {
   return true;
 }
 
+double specShare(const Value& route, std::string_view service) {
+  double sum = 0;
+  int rules = 0;
+  for (const Value& rule : route.at({"spec", "rules"}).asArray()) {
+    double all = 0;
+    double own = 0;
+    for (const Value& ref : rule["backendRefs"].asArray()) {
+      const double weight = ref["weight"].asDouble(static_cast<double>(ref["weight"].asInt(1)));
+      all += weight;
+      if (ref["name"].asStringView() == service) own += weight;
+    }
+    if (own <= 0) continue;
+    sum += own / all;
+    ++rules;
+  }
+  return rules == 0 ? 0 : sum / rules;
+}
+
 LiveCheck checkLive(const Value& route, std::string_view service, double share) {
   const std::optional<std::vector<NodeRoute>> nodes = readNodeRoutes(route);
   if (!nodes) return {};

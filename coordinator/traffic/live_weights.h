@@ -52,6 +52,10 @@ struct LiveCheck {
   std::string waiting_for;  // kPending: a node and what it does, for a person
 };
 
+// The share of the route's requests that the service gets by the route's own rules, as a node reports it: the mean over
+// the rules that send it any.
+double specShare(const Value& route, std::string_view service);
+
 // Does every node that reports send `share` of the requests to this service? Shares are compared to half a thousandth.
 LiveCheck checkLive(const Value& route, std::string_view service, double share);
 

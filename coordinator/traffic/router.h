@@ -1,6 +1,6 @@
 #pragma once
-// The port to whatever splits the traffic: four methods. One file a router (gateway_api.cc, …); registry.h finds it by
-// the key that the Rollout uses. A router writes to its own objects only, never to a Rollout.
+// The port to whatever splits the traffic: four methods, and what it can do. One file a router (gateway_api.cc, …);
+// registry.h finds it by the key that the Rollout uses. A router writes to its own objects only, never to a Rollout.
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +27,8 @@ struct Target {
 struct Weights {
   std::int32_t canary = 0;  // of max_weight; the stable service gets what is left
   std::vector<model::WeightDestination> additional;
+  std::vector<std::string>
+      former;  // services of experiments that got traffic before: none for them, unless they are above
 };
 
 struct Hashes {
@@ -44,8 +46,10 @@ class Router {
   virtual loop::Task<Result<std::optional<bool>>> verifyWeight(Target target, Weights weights) = 0;
   // For routers that know versions by their hash rather than by a service.
   virtual loop::Task<Result<void>> updateHash(Target target, Hashes hashes) = 0;
-  // Takes the header and mirror routes of this rollout away.
-  virtual loop::Task<Result<void>> removeManagedRoutes(Target target) = 0;
+  // Exactly these header and mirror routes; all others that the Rollout's managedRoutes name are taken away.
+  virtual loop::Task<Result<void>> setManagedRoutes(Target target, std::vector<model::ManagedRoute> routes) = 0;
+  // Can it carry the step out? kUnsupported says why not and what to do about it.
+  virtual Result<void> supports(const model::Step& step) const = 0;
 };
 
 }  // namespace towpath::traffic

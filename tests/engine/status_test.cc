@@ -48,8 +48,6 @@ TEST_CASE("steps that nobody carries out are a condition, never skipped") {
     const char* text;
   };
   const Row rows[] = {{model::ExperimentStep{}, "\"experiment\""},
-                      {model::SetHeaderRouteStep{"beta", {}}, "\"setHeaderRoute: beta\""},
-                      {model::SetMirrorRouteStep{"shadow", {}, 10}, "\"setMirrorRoute: shadow\""},
                       {model::PluginStep{"acme/check"}, "\"plugin: acme/check\""},
                       {model::InvalidStep{}, "\"invalid\""}};
   for (const Row& row : rows) {

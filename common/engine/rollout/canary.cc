@@ -51,10 +51,10 @@ struct Completion {
     const std::optional<model::AnalysisRunRef>& run = pass.next.canary.step_analysis;
     return run && run->phase == model::AnalysisPhase::kSuccessful;
   }
+  bool operator()(const model::SetHeaderRouteStep&) const { return routesAreSet(pass); }
+  bool operator()(const model::SetMirrorRouteStep&) const { return routesAreSet(pass); }
   // Kinds that unsupported.cc refuses before a pass comes here.
   bool operator()(const model::ExperimentStep&) const { return false; }
-  bool operator()(const model::SetHeaderRouteStep&) const { return false; }
-  bool operator()(const model::SetMirrorRouteStep&) const { return false; }
   bool operator()(const model::PluginStep&) const { return false; }
   bool operator()(const model::InvalidStep&) const { return false; }
 };

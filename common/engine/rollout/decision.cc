@@ -8,6 +8,7 @@ std::string settingText(const TrafficSetting& setting) {
       fmt::format("{} to {}, rest to {}", setting.canary_weight, setting.canary_hash, setting.stable_hash);
   for (const model::WeightDestination& extra : setting.additional)
     text += fmt::format(", {} to {}", extra.weight, extra.hash);
+  for (const model::ManagedRoute& route : setting.managed) text += fmt::format(", route {}", model::nameOf(route));
   return text;
 }
 

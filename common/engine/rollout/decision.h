@@ -95,9 +95,9 @@ struct SwitchService {
   bool operator==(const SwitchService&) const = default;
 };
 
-// Gives the routers hashes and weights, then asks them whether the data plane carries it. The controller feeds the
-// result into World::traffic; on an error of the router it emits TrafficRoutingError and ends the pass. Its result is
-// needed.
+// Gives the routers hashes, weights and header and mirror routes, then asks them whether the data plane carries it. The
+// controller feeds the result into World::traffic; on an error of the router it emits TrafficRoutingError and ends the
+// pass. Its result is needed.
 struct SetTraffic {
   TrafficSetting setting;
   std::int32_t max_weight = 100;

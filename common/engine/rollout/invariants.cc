@@ -84,6 +84,10 @@ void oneTraffic(const Check& check, const SetTraffic& traffic) {
       !check.before.status.promote_full) {
     check.fail(fmt::format("the weight rises to {} while aborted", setting.canary_weight));
   }
+  const bool aborted = check.before.status.abort && check.before.status.aborted_at;
+  if (!setting.managed.empty() && (available == 0 || aborted)) {
+    check.fail("requests are routed to a canary that has nothing ready, or was aborted");
+  }
   const bool own_scale = std::ranges::any_of(check.canary()->steps, [](const model::Step& step) {
     return std::holds_alternative<model::SetCanaryScaleStep>(step);
   });
@@ -102,7 +106,8 @@ bool carriesTraffic(const World& world, const ReplicaSet& set) {
   }
   const std::optional<TrafficSetting>& applied = world.traffic.applied;
   if (world.spec.canary() == nullptr || !world.spec.canary()->traffic_routing || !applied) return false;
-  return (applied->canary_hash == set.hash && applied->canary_weight > 0) ||
+  const bool canary = applied->canary_weight > 0 || !applied->managed.empty();
+  return (applied->canary_hash == set.hash && canary) ||
          (applied->stable_hash == set.hash && applied->canary_weight < world.spec.canary()->maxWeight());
 }
 

@@ -16,7 +16,9 @@ bool carriesTraffic(const Pass& pass, const ReplicaSet& set) {
   if (!trafficRouted(pass) || !pass.world.traffic.applied) return false;
   const TrafficSetting& applied = *pass.world.traffic.applied;
   const std::int32_t most = pass.spec().canary()->maxWeight();
-  return (applied.canary_hash == set.hash && applied.canary_weight > 0) ||
+  // A header route sends requests to the canary at any weight.
+  const bool canary = applied.canary_weight > 0 || !applied.managed.empty();
+  return (applied.canary_hash == set.hash && canary) ||
          (applied.stable_hash == set.hash && applied.canary_weight < most);
 }
 

@@ -112,16 +112,18 @@ std::int32_t currentWeight(const Pass& pass);                     // canary_coun
 std::int32_t desiredCanaryWeight(const Pass& pass);               // canary_counts.cc
 bool dynamicRollback(const Pass& pass);  // traffic_plan.cc: stable again, but traffic isn't yet
 enum class TrafficResult : std::uint8_t { kDone, kAskAgain };
-TrafficResult reconcileTraffic(Pass& pass);          // traffic_plan.cc
-void reconcileCanaryServices(Pass& pass);            // services.cc
-void reconcilePingPong(Pass& pass);                  // ping_pong.cc
-void flipPingPong(Pass& pass);                       // ping_pong.cc: at promotion
-bool delaysScaleDownOnAbort(const Pass& pass);       // scale_down.cc
-bool keepsCanaryOnAbort(const Pass& pass);           // scale_down.cc
-void clearDeadlines(Pass& pass);                     // scale_down.cc: of the new and the stable set
-bool holdAborted(Pass& pass, std::int32_t& target);  // scale_down.cc: true: leave the new set as it is
-bool scaleDownOthersCanary(Pass& pass);              // scale_down.cc
-bool scaleDownOthersBlueGreen(Pass& pass);           // scale_down.cc
+TrafficResult reconcileTraffic(Pass& pass);                       // traffic_plan.cc
+std::vector<model::ManagedRoute> wantedRoutes(const Pass& pass);  // managed_routes.cc
+bool routesAreSet(const Pass& pass);                              // managed_routes.cc: the routers took them over
+void reconcileCanaryServices(Pass& pass);                         // services.cc
+void reconcilePingPong(Pass& pass);                               // ping_pong.cc
+void flipPingPong(Pass& pass);                                    // ping_pong.cc: at promotion
+bool delaysScaleDownOnAbort(const Pass& pass);                    // scale_down.cc
+bool keepsCanaryOnAbort(const Pass& pass);                        // scale_down.cc
+void clearDeadlines(Pass& pass);                                  // scale_down.cc: of the new and the stable set
+bool holdAborted(Pass& pass, std::int32_t& target);               // scale_down.cc: true: leave the new set as it is
+bool scaleDownOthersCanary(Pass& pass);                           // scale_down.cc
+bool scaleDownOthersBlueGreen(Pass& pass);                        // scale_down.cc
 enum class AnalysisResult : std::uint8_t { kDone, kAskAgain };
 AnalysisResult reconcileCanaryAnalysis(Pass& pass);                       // analysis_runs.cc
 AnalysisResult reconcileBlueGreenAnalysis(Pass& pass);                    // analysis_runs.cc

@@ -142,7 +142,7 @@ TrafficResult reconcileTraffic(Pass& pass) {
   const std::optional<TrafficPlan> plan = planTraffic(pass);
   if (!plan) return TrafficResult::kDone;
   if (plan->canary_service_to_stable) switchService(pass, ServiceRole::kCanary, stableSet(pass), ServiceCheck::kNone);
-  const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, {}};
+  const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, {}, wantedRoutes(pass)};
   if (pass.world.traffic.applied != setting) {
     const bool emptied = sizeOf(newSet(pass)).available == 0 && persistedWeight(pass) > 0;
     act(pass, SetTraffic{setting, strategy(pass).maxWeight(), emptied});

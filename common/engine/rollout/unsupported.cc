@@ -10,7 +10,9 @@ constexpr std::int32_t kMaxReplicas = 10'000'000;
 
 bool carriedOut(const model::Step& step) {
   return std::holds_alternative<model::SetWeightStep>(step) || std::holds_alternative<model::PauseStep>(step) ||
-         std::holds_alternative<model::SetCanaryScaleStep>(step) || std::holds_alternative<model::AnalysisStep>(step);
+         std::holds_alternative<model::SetCanaryScaleStep>(step) || std::holds_alternative<model::AnalysisStep>(step) ||
+         std::holds_alternative<model::SetHeaderRouteStep>(step) ||
+         std::holds_alternative<model::SetMirrorRouteStep>(step);
 }
 
 std::string refuse(std::string_view path, std::string_view what) {

@@ -43,12 +43,14 @@ struct AnalysisRunView {
   bool operator==(const AnalysisRunView&) const = default;
 };
 
-// Weights as a router carries them.
+// Weights and managed routes as a router carries them.
 struct TrafficSetting {
   std::int32_t canary_weight = 0;
   std::string canary_hash;
   std::string stable_hash;
   std::vector<model::WeightDestination> additional;
+  std::vector<model::ManagedRoute> managed =
+      {};  // in the order of trafficRouting.managedRoutes; all others are taken away
   bool operator==(const TrafficSetting&) const = default;
 };
 

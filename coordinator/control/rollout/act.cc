@@ -31,6 +31,19 @@ Value annotation(const char* key, Value value) {
   return patch;
 }
 
+// Services of an experiment that is over: they lose their share.
+std::vector<std::string> formerDestinations(const View& view, const rollout::TrafficSetting& setting) {
+  std::vector<std::string> names;
+  if (!view.world.status.canary.weights) return names;
+  for (const model::WeightDestination& before : view.world.status.canary.weights->additional) {
+    const bool stays = std::ranges::any_of(setting.additional, [&before](const model::WeightDestination& now) {
+      return now.service_name == before.service_name;
+    });
+    if (!stays) names.push_back(before.service_name);
+  }
+  return names;
+}
+
 // Gone already is as good as removed.
 Result<void> unlessGone(Result<void> removed) {
   if (!removed && removed.error().kind == ErrorKind::kNotFound) return {};
@@ -211,7 +224,8 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SwitchService& ac
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::SetTraffic& action) {
-  const traffic::Weights weights{action.setting.canary_weight, action.setting.additional};
+  const traffic::Weights weights{action.setting.canary_weight, action.setting.additional,
+                                 formerDestinations(view, action.setting)};
   const traffic::Hashes hashes{action.setting.canary_hash, action.setting.stable_hash};
   for (const std::string& key : view.world.spec.canary()->traffic_routing->routers) {
     Result<std::unique_ptr<traffic::Router>> router =
@@ -219,6 +233,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SetTraffic& actio
     const traffic::Target target = routerTarget(view, key);
     Result<void> done;
     if (!router) done = std::unexpected(router.error());
+    if (done) done = co_await (*router)->setManagedRoutes(target, action.setting.managed);
     if (done && action.weight_first) done = co_await (*router)->setWeight(target, weights);
     if (done) done = co_await (*router)->updateHash(target, hashes);
     if (done && !action.weight_first) done = co_await (*router)->setWeight(target, weights);
@@ -236,7 +251,7 @@ loop::Task<std::optional<bool>> Actor::verifyTraffic(View& view) {
   const model::CanaryStrategy* canary = view.world.spec.canary();
   if (!canary || !canary->traffic_routing || !view.world.traffic.applied) co_return verified;
   const rollout::TrafficSetting setting = *view.world.traffic.applied;
-  const traffic::Weights weights{setting.canary_weight, setting.additional};
+  const traffic::Weights weights{setting.canary_weight, setting.additional, {}};
   for (const std::string& key : canary->traffic_routing->routers) {
     Result<std::unique_ptr<traffic::Router>> router =
         traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context_));

@@ -68,6 +68,18 @@ void gatherServices(const RolloutContext& context, View& view) {
   }
 }
 
+// A step that a router cannot carry out would be skipped in silence: the Rollout is refused instead.
+void checkSteps(View& view, const std::string& key, const traffic::Router& router) {
+  const std::vector<model::Step>& steps = view.world.spec.canary()->steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Result<void> can = router.supports(steps[i]);
+    if (can) continue;
+    const std::string why = fmt::format("the traffic router {} cannot do this step: {}", key, describe(can.error()));
+    noteInvalid(view, api::describe(api::invalidValue(fmt::format("spec.strategy.canary.steps[{}]", i),
+                                                      toString(steps[i]), why)));
+  }
+}
+
 void checkReferences(const RolloutContext& context, View& view) {
   const std::string& ns = view.world.namespace_name;
   std::list<Value> parsed;  // what the pointers point to
@@ -86,7 +98,10 @@ void checkReferences(const RolloutContext& context, View& view) {
   if (!canary || !canary->traffic_routing) return;
   for (const std::string& key : canary->traffic_routing->routers) {
     const auto router = traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context));
-    if (router) continue;
+    if (router) {
+      checkSteps(view, key, **router);
+      continue;
+    }
     noteInvalid(view, api::describe(api::invalidValue("spec.strategy.trafficRouting", key, describe(router.error()))));
   }
 }
