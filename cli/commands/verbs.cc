@@ -2,6 +2,7 @@
 // (cli-compatible: status by the status subresource, in merge patches), so that they work on a Kubernetes cluster as
 // well.
 
+#include "api/injected.h"
 #include "cli/command.h"
 #include "loop/loop.h"
 
@@ -154,10 +155,22 @@ Exit undo(Context context, std::string rollout, std::int64_t to_revision) {
     print(fmt::format("skipped rollback (current template already matches revision {})\n", revisionOf(target)));
     co_return 0;
   }
-  Value pod_template = target["spec"]["template"];
-  pod_template.eraseAt({"metadata", "labels", "rollouts-pod-template-hash"});
+  // What the controller injected for the part that the version played then is not of the version.
+  Value pod_template = api::templateWithoutInjections(target);
   const Value patch = Array{Object{{"op", "replace"}, {"path", "/spec/template"}, {"value", std::move(pod_template)}}};
-  orFail(co_await context.api.patch(kRollouts, context.api.ns(), rollout, PatchKind::kJson, patch));
+  // A template that is referred to goes back where it is kept.
+  const Value& workload = object["spec"]["workloadRef"];
+  if (workload["kind"].asStringView() == kDeployments.kind) {
+    orFail(co_await context.api.patch(kDeployments, context.api.ns(), workload["name"].asString(), PatchKind::kJson,
+                                      patch));
+  } else if (workload.isObject()) {
+    throw Failure{{ErrorKind::kInvalid,
+                   fmt::format("the template is kept in {} \"{}\": change it there", workload["kind"].asStringView(),
+                               workload["name"].asStringView()),
+                   ""}};
+  } else {
+    orFail(co_await context.api.patch(kRollouts, context.api.ns(), rollout, PatchKind::kJson, patch));
+  }
   print(fmt::format("rollout '{}' undo\n", rollout));
   co_return 0;
 }

@@ -85,7 +85,8 @@ std::optional<model::ObjectMetadata> recordedMetadata(const Value& replica_set) 
   if (!text) return std::nullopt;
   const Result<Value> value = json::parse(*text);
   if (!value || !value->isObject()) return model::ObjectMetadata{};
-  return model::ObjectMetadata{stringMap(std::as_const(*value)["labels"]), stringMap(std::as_const(*value)["annotations"])};
+  return model::ObjectMetadata{stringMap(std::as_const(*value)["labels"]),
+                               stringMap(std::as_const(*value)["annotations"])};
 }
 
 std::string metadataText(const model::ObjectMetadata& metadata) {

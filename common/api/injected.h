@@ -1,7 +1,7 @@
 #pragma once
-// What a controller puts into the pod template of a ReplicaSet beside what the Rollout asks for: the hash label, ephemeral
-// metadata (core-semantics 2.9) and the anti-affinity term (2.10); and the comparison of templates that looks past all
-// of it (2.2).
+// What a controller puts into the pod template of a ReplicaSet beside what the Rollout asks for: the hash label,
+// ephemeral metadata (core-semantics 2.9) and the anti-affinity term (2.10); and the comparison of templates that looks
+// past all of it (2.2).
 
 #include <optional>
 #include <string>
@@ -14,7 +14,8 @@
 
 namespace towpath::api {
 
-// The annotation ephemeral-metadata of a ReplicaSet: what was injected into its template and its pods. nullopt: nothing.
+// The annotation ephemeral-metadata of a ReplicaSet: what was injected into its template and its pods. nullopt:
+// nothing.
 std::optional<model::ObjectMetadata> recordedMetadata(const Value& replica_set);
 // Its text: {"labels":{…},"annotations":{…}}, empty maps left out.
 std::string metadataText(const model::ObjectMetadata& metadata);
@@ -26,9 +27,9 @@ struct InjectedKeys {
 };
 void addKeys(InjectedKeys& keys, const model::ObjectMetadata& metadata);
 
-// Brings a metadata object ({labels, annotations}) to `desired`: sets its entries, removes those of `owned` that it lacks
-// and that `own` (the metadata of the template that a pod came from) does not have either. Everything else stays. True
-// if anything changed.
+// Brings a metadata object ({labels, annotations}) to `desired`: sets its entries, removes those of `owned` that it
+// lacks and that `own` (the metadata of the template that a pod came from) does not have either. Everything else stays.
+// True if anything changed.
 bool injectMetadata(Value& metadata, const model::ObjectMetadata& desired, const InjectedKeys& owned,
                     const Value& own = Value::null());
 

@@ -29,9 +29,9 @@ struct ReplicaSet {
   std::optional<WallTime> scale_down_deadline;   // annotation; the epoch if it is no time (then it counts as expired)
   std::optional<Condition> failure;              // status condition ReplicaFailure
   std::optional<ObjectMetadata> ephemeral_metadata;  // annotation: what was injected; nullopt: nothing
-  bool pods_lag = false;      // one of its pods has not got that metadata (yet)
-  std::string repelled_hash;  // of the anti-affinity term in its template; "" if there is none
-  bool deleting = false;                         // metadata.deletionTimestamp is set
+  bool pods_lag = false;                             // one of its pods has not got that metadata (yet)
+  std::string repelled_hash;                         // of the anti-affinity term in its template; "" if there is none
+  bool deleting = false;                             // metadata.deletionTimestamp is set
 
   bool operator==(const ReplicaSet&) const = default;
 };
