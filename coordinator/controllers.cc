@@ -85,8 +85,10 @@ struct Controllers::Impl {
         cluster_analysis_templates(parts.loop, parts.rollout_api, cluster::kClusterAnalysisTemplates),
         http_routes(parts.loop, parts.rollout_api, cluster::kHttpRoutes),
         pods(parts.loop, parts.rollout_api, cluster::kPods),
-        caches{&rollouts,    &replica_sets, &services, &analysis_runs, &analysis_templates, &cluster_analysis_templates,
-               &http_routes, &pods},
+        deployments(parts.loop, parts.rollout_api, cluster::kDeployments),
+        caches{
+            &rollouts,    &replica_sets, &services,   &analysis_runs, &analysis_templates, &cluster_analysis_templates,
+            &http_routes, &pods,         &deployments},
         events(parts.loop, parts.rollout_api, "rollouts-controller"),
         rollout(rolloutContext(parts)),
         analysis(analysisContext(parts)),
@@ -116,7 +118,7 @@ struct Controllers::Impl {
   http::Client client;
   StoredTraffic traffic;
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_analysis_templates,
-      http_routes, pods;
+      http_routes, pods, deployments;
   control::Caches caches;
   cluster::EventRecorder events;
   control::RolloutController rollout;
@@ -131,7 +133,7 @@ loop::Task<Result<void>> Controllers::start() {
   Impl& impl = *impl_;
   for (cluster::Cache* cache :
        {&impl.rollouts, &impl.replica_sets, &impl.services, &impl.analysis_runs, &impl.analysis_templates,
-        &impl.cluster_analysis_templates, &impl.http_routes, &impl.pods}) {
+        &impl.cluster_analysis_templates, &impl.http_routes, &impl.pods, &impl.deployments}) {
     cache->start();
   }
   if (Result<void> started = co_await impl.edge.start(); !started) co_return started;

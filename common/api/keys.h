@@ -16,6 +16,10 @@ inline constexpr const char* kRolloutType = "rollout-type";
 inline constexpr const char* kStepIndex = "step-index";
 inline constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 inline constexpr const char* kNotified = "notified.notifications.argoproj.io";
-inline constexpr const char* kStrategyAnnotation = "towpath.dev/strategy";  // "recreate"
+inline constexpr const char* kStrategyAnnotation = "towpath.dev/strategy";         // "recreate"
+inline constexpr const char* kOnNewVersion = "towpath.dev/on-new-version";         // "replace", "queue", "reject"
+inline constexpr const char* kRejectedTemplate = "towpath.dev/rejected-template";  // a hash; ours to write
+inline constexpr const char* kWeightLimit = "towpath.dev/weight-limit";            // "ready"
+inline constexpr const char* kBrokenStable = "towpath.dev/broken-stable";          // "ship"
 
 }  // namespace towpath::api

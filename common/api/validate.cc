@@ -1,6 +1,7 @@
 #include "api/validate.h"
 
 #include "api/decode.h"
+#include "api/extensions.h"
 #include "api/validate_parts.h"
 #include "json/field.h"
 
@@ -108,6 +109,7 @@ FieldErrors validateRollout(const Value& rollout) {
   if (!is_reference) validatePodTemplate(spec["template"], spec["selector"], "spec.template", errors);
   validateDeadlines(spec, errors);
   validateStrategy(rollout, errors);
+  validateExtensions(rollout, errors);
   return errors;
 }
 

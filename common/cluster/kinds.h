@@ -27,6 +27,8 @@ inline const Resource kClusterAnalysisTemplates{"argoproj.io", "v1alpha1", "clus
 inline const Resource kAnalysisRuns{"argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun"};
 inline const Resource kExperiments{"argoproj.io", "v1alpha1", "experiments", "Experiment"};
 inline const Resource kReplicaSets{"apps", "v1", "replicasets", "ReplicaSet"};
+inline const Resource kDeployments{"apps", "v1", "deployments", "Deployment"};
+inline const Resource kPodTemplates{"", "v1", "podtemplates", "PodTemplate"};
 inline const Resource kPods{"", "v1", "pods", "Pod"};
 inline const Resource kServices{"", "v1", "services", "Service"};
 inline const Resource kEndpointSlices{"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"};

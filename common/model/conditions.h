@@ -35,6 +35,9 @@ inline constexpr const char* kPaused = "Paused";
 inline constexpr const char* kCompleted = "Completed";
 inline constexpr const char* kHealthy = "Healthy";
 inline constexpr const char* kReplicaFailure = "ReplicaFailure";
+// Ours (towpath.dev/on-new-version): a newer template waits, or was refused, while an update is in progress.
+inline constexpr const char* kNewVersionQueued = "NewVersionQueued";
+inline constexpr const char* kNewVersionRejected = "NewVersionRejected";
 }  // namespace condition
 
 namespace reason {
@@ -52,6 +55,7 @@ inline constexpr const char* kReplicaSetUpdated = "ReplicaSetUpdated";
 inline constexpr const char* kReplicaSetNotAvailable = "ReplicaSetNotAvailable";
 inline constexpr const char* kNewReplicaSetAvailable = "NewReplicaSetAvailable";
 inline constexpr const char* kReplicaSetCreateError = "ReplicaSetCreateError";
+inline constexpr const char* kUpdateInProgress = "UpdateInProgress";
 inline constexpr const char* kProgressDeadlineExceeded = "ProgressDeadlineExceeded";
 }  // namespace reason
 

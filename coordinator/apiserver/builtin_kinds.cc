@@ -76,6 +76,9 @@ ReplicaSetSpec replicas:i minReadySeconds:i selector!:LabelSelector template:Pod
 ReplicaSetStatus replicas:i fullyLabeledReplicas:i readyReplicas:i availableReplicas:i terminatingReplicas:i observedGeneration:i
   conditions:[Condition]@type
 ReplicaSet spec:ReplicaSetSpec status:ReplicaSetStatus
+DeploymentSpec replicas:i minReadySeconds:i selector!:LabelSelector template!:PodTemplate strategy:obj revisionHistoryLimit:i
+  paused:b progressDeadlineSeconds:i
+Deployment spec:DeploymentSpec status:obj
 Endpoint addresses!:[s] conditions:obj hostname:s nodeName:s zone:s targetRef:ObjectReference hints:obj deprecatedTopology:{s}
 EndpointPort name:s port:i protocol:s appProtocol:s
 EndpointSlice addressType!:s endpoints!:[Endpoint] ports:[EndpointPort]
@@ -127,6 +130,7 @@ kind v1 Event events short=ev
 kind v1 Node nodes short=no cluster status fields=spec.unschedulable
 kind v1 Namespace namespaces short=ns cluster status fields=status.phase
 kind apps/v1 ReplicaSet replicasets short=rs cat=all status gen scale fields=status.replicas
+kind apps/v1 Deployment deployments short=deploy cat=all status gen scale
 kind batch/v1 Job jobs cat=all status gen fields=status.successful
 kind coordination.k8s.io/v1 Lease leases
 kind discovery.k8s.io/v1 EndpointSlice endpointslices gen

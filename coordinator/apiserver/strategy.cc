@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/extensions.h"
 #include "api/schema.h"
 #include "api/validate.h"
 #include "apiserver/names.h"
@@ -220,15 +221,21 @@ void checkRollouts(const Kind& kind, const Value* old, const Value& object, std:
   if (old != nullptr && (*old)["spec"] == object["spec"]) return;
   const auto& name = kind.resource.kind;
   api::FieldErrors errors;
-  if (name == "Rollout")
+  if (name == "Rollout") {
     errors = api::validateRollout(object);
-  else if (name == "AnalysisTemplate" || name == "ClusterAnalysisTemplate" || name == "AnalysisRun") {
+    if (old != nullptr) api::validateNewVersion(*old, object, errors);
+  } else if (name == "AnalysisTemplate" || name == "ClusterAnalysisTemplate" || name == "AnalysisRun") {
     errors = api::validateAnalysis(object);
   }
   for (auto& error : errors) causes.push_back({toString(error.kind), std::move(error.message), std::move(error.path)});
 }
 
 }  // namespace
+
+std::vector<std::string> warningsOf(const Kind& kind) {
+  if (!(kind.resource == cluster::kDeployments)) return {};
+  return {"no controller here runs Deployments: it serves as the workloadRef of a Rollout only"};
+}
 
 std::string nameError(const Kind& kind, std::string_view name) {
   const auto& resource = kind.resource;
@@ -241,7 +248,9 @@ void applyDefaults(const Kind& kind, Value& object) {
   if (kind.resource == cluster::kServices) defaultService(object);
   if (kind.resource == cluster::kSecrets) defaultSecret(object);
   if (kind.resource == cluster::kJobs) defaultJob(object);
-  if (kind.resource == cluster::kReplicaSets) setDefault(object["spec"], "replicas", 1);
+  if (kind.resource == cluster::kReplicaSets || kind.resource == cluster::kDeployments) {
+    setDefault(object["spec"], "replicas", 1);
+  }
   if (name == "Pod" && kind.resource.group.empty()) {
     setDefault(object["spec"], "restartPolicy", "Always");
     setDefault(object["spec"], "terminationGracePeriodSeconds", 30);
@@ -270,7 +279,7 @@ void checkRules(const Kind& kind, const Value* old, const Value& object, std::ve
   if (resource == cluster::kReplicaSets) checkReplicaSet(object, causes);
   if (resource == cluster::kServices) checkService(object, causes);
   if (resource == cluster::kPods) checkPodSpec(object["spec"], "spec", causes);
-  if (resource == cluster::kReplicaSets || resource == cluster::kJobs) {
+  if (resource == cluster::kReplicaSets || resource == cluster::kDeployments || resource == cluster::kJobs) {
     checkPodSpec(object["spec"]["template"]["spec"], "spec.template.spec", causes);
   }
   if (resource == cluster::kSecrets) checkSecret(object, causes);

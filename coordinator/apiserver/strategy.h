@@ -17,6 +17,8 @@ void prepareCreate(const Kind& kind, Value& object);
 void applyDefaults(const Kind& kind, Value& object);
 // Rules of built-in kinds; `old` is null on create.
 void checkRules(const Kind& kind, const Value* old, const Value& object, std::vector<Cause>& causes);
+// What who creates such an object should know.
+std::vector<std::string> warningsOf(const Kind& kind);
 // What is wrong with the name, or "".
 std::string nameError(const Kind& kind, std::string_view name);
 

@@ -130,6 +130,7 @@ Answer<void> WritePass::prepareCreate(Value object, std::string uid) {
   metadata.set("creationTimestamp", formatRfc3339(registry_.loop().steadyNow()));
   if (kind_->has_generation) metadata.set("generation", 1);
   apiserver::prepareCreate(*kind_, next_);
+  for (std::string& warning : warningsOf(*kind_)) warnings_.push_back(std::move(warning));
   return finish(Operation::kCreate);
 }
 

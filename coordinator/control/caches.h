@@ -14,7 +14,10 @@ struct Caches {
   cluster::Cache* analysis_templates = nullptr;
   cluster::Cache* cluster_analysis_templates = nullptr;
   cluster::Cache* http_routes = nullptr;
-  cluster::Cache* pods = nullptr;  // for restarts
+  cluster::Cache* pods = nullptr;  // for restarts and ephemeral metadata
+  // What workloadRef may name; nullptr where the kind is not served.
+  cluster::Cache* deployments = nullptr;
+  cluster::Cache* pod_templates = nullptr;
 };
 
 }  // namespace towpath::control

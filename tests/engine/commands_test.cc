@@ -135,6 +135,14 @@ std::vector<Scenario> strategies() {
   all.emplace_back(routed, 4);
   routed.dynamic_stable_scale = true;
   all.emplace_back(routed, 4);
+  routed.dynamic_stable_scale = false;
+  routed.ping_pong = model::PingPong{"ping", "pong"};
+  routed.stable_metadata = model::ObjectMetadata{{{"role", "stable"}}, {}};
+  routed.canary_metadata = model::ObjectMetadata{{{"role", "canary"}}, {}};
+  routed.anti_affinity = model::AntiAffinity{};
+  all.emplace_back(routed, 4);
+  all.back().world.extensions.limit_weight_to_ready = true;
+  all.back().world.extensions.ship_past_broken_stable = true;
   model::BlueGreenStrategy manual = blueGreen();
   manual.auto_promotion_enabled = false;
   manual.pre_promotion_analysis = analysisRefTo("smoke");

@@ -138,6 +138,7 @@ void finish(Pass& pass) {
   } else {
     writeCheckpoint(pass);
   }
+  scaleDownWorkload(pass, reason.has_value());
   finishStatus(pass);
 }
 

@@ -92,6 +92,7 @@ void finish(Pass& pass) {
   } else {
     writeStepIndex(pass);
   }
+  scaleDownWorkload(pass, reason.has_value());
   finishStatus(pass);
 }
 

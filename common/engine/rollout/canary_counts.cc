@@ -124,8 +124,11 @@ bool atDesiredCounts(const Pass& pass, const std::optional<model::TrafficWeights
   if (!thresholdMet(strategy(pass).replica_progress_threshold, sizeOf(newSet(pass)), desired.canary)) return false;
   if (!(trafficRouted(pass) && strategy(pass).dynamic_stable_scale)) {
     const ReplicaSet* stable = stableSet(pass);
-    if (stable == nullptr || stable->replicas != desired.stable || stable->current_replicas != desired.stable)
-      return false;
+    if (stable == nullptr || stable->replicas != desired.stable) return false;
+    // With towpath.dev/broken-stable: ship, a stable version whose pods can't even be made holds nothing up.
+    const bool broken = stable->available_replicas < desired.stable;
+    const bool waits = !(broken && pass.in.extensions.ship_past_broken_stable);
+    if (waits && stable->current_replicas != desired.stable) return false;
   }
   if (trafficRouted(pass)) return true;
   return std::ranges::all_of(otherSets(pass), [](const ReplicaSet* set) { return set->available_replicas == 0; });

@@ -231,6 +231,7 @@ void writeConditions(Pass& pass) {
   writeAvailable(pass);
   writePaused(pass);
   writeReplicaFailure(pass);
+  writeWaiting(pass);
 }
 
 void reportInvalid(Pass& pass, const std::string& error) {

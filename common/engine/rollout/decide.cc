@@ -18,6 +18,7 @@ void prepare(Pass& pass) {
 
 void decideStrategy(Pass& pass) {
   syncRevision(pass);
+  noteWaiting(pass);
   beginStatus(pass);
   if (pass.spec().blueGreen() != nullptr && (!isHalted(pass) || isAborted(pass))) {
     switchService(pass, ServiceRole::kPreview, newSet(pass), ServiceCheck::kNone);
@@ -33,15 +34,14 @@ void decideStrategy(Pass& pass) {
   }
 }
 
-}  // namespace
-
-Decision decide(const World& world, WallTime now) {
+Decision decideOn(const World& world, WallTime now) {
   Pass pass(world, now);
   const std::optional<std::string> error = world.invalid ? world.invalid : unsupported(world);
   if (error) {
     reportInvalid(pass, *error);
     return std::move(pass.decision);
   }
+  noteWorkload(pass);
   if (newSet(pass) == nullptr) {
     createNewSet(pass);
     return std::move(pass.decision);
@@ -54,6 +54,13 @@ Decision decide(const World& world, WallTime now) {
   prepare(pass);
   decideStrategy(pass);
   return std::move(pass.decision);
+}
+
+}  // namespace
+
+Decision decide(const World& world, WallTime now) {
+  const std::optional<World> held = holdNewVersion(world);
+  return decideOn(held ? *held : world, now);
 }
 
 const model::AnalysisRef* analysisRef(const model::RolloutSpec& spec, AnalysisType type,

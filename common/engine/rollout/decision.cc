@@ -26,6 +26,13 @@ struct ActionText {
     for (const auto& [key, value] : a.metadata->annotations) text += fmt::format(" @{}={}", key, value);
     return fmt::format("set ephemeral metadata of {}:{}", a.name, text);
   }
+  std::string operator()(const NoteWorkloadGeneration& a) const {
+    return fmt::format("note workload generation '{}'", a.generation);
+  }
+  std::string operator()(const ScaleWorkload& a) const {
+    return fmt::format("scale the referenced workload from {} to {}", a.from, a.to);
+  }
+  std::string operator()(const NoteRejected& a) const { return fmt::format("note rejected template '{}'", a.hash); }
   std::string operator()(const SetRolloutRevision& a) const { return fmt::format("set revision {}", a.revision); }
   std::string operator()(const SetReplicasDefault& a) const { return fmt::format("set spec.replicas {}", a.replicas); }
   std::string operator()(const ScaleReplicaSet& a) const {
@@ -68,7 +75,7 @@ OnFailure onFailure(const Action& action) {
   const bool may_wait = std::holds_alternative<DeleteReplicaSet>(action) ||
                         std::holds_alternative<DeleteAnalysisRun>(action) || std::holds_alternative<EvictPod>(action) ||
                         std::holds_alternative<SetEphemeralMetadata>(action) ||
-                        std::holds_alternative<EmitEvent>(action);
+                        std::holds_alternative<ScaleWorkload>(action) || std::holds_alternative<EmitEvent>(action);
   return may_wait ? OnFailure::kReportAndContinue : OnFailure::kEndPass;
 }
 

@@ -55,6 +55,25 @@ struct SetRolloutRevision {
   bool operator==(const SetRolloutRevision&) const = default;
 };
 
+// Notes the generation of the workload that the template came from, for health checks; "" removes the note.
+struct NoteWorkloadGeneration {
+  std::string generation;
+  bool operator==(const NoteWorkloadGeneration&) const = default;
+};
+
+// Sets spec.replicas of the Deployment that spec.workloadRef names.
+struct ScaleWorkload {
+  std::int32_t from = 0;
+  std::int32_t to = 0;
+  bool operator==(const ScaleWorkload&) const = default;
+};
+
+// Remembers the hash of a template that was refused (annotation towpath.dev/rejected-template); "" forgets it.
+struct NoteRejected {
+  std::string hash;
+  bool operator==(const NoteRejected&) const = default;
+};
+
 // spec.replicas was absent: autoscalers need it.
 struct SetReplicasDefault {
   std::int32_t replicas = 1;
@@ -151,7 +170,8 @@ struct EmitEvent {
   bool operator==(const EmitEvent&) const = default;
 };
 
-using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
+using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, NoteWorkloadGeneration,
+                            ScaleWorkload, NoteRejected, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
                             SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
                             StartAnalysis, StopAnalysis, DeleteAnalysisRun, EvictPod, PatchStatus, EmitEvent>;
 

@@ -48,6 +48,11 @@ struct Effect {
       set->pods_lag = false;
     }
   }
+  void operator()(const NoteWorkloadGeneration& a) const { world.noted_workload_generation = a.generation; }
+  void operator()(const ScaleWorkload& a) const {
+    if (world.workload) world.workload->replicas = a.to;
+  }
+  void operator()(const NoteRejected& a) const { world.extensions.rejected_hash = a.hash; }
   void operator()(const SetRolloutRevision& a) const { world.revision = a.revision; }
   void operator()(const SetReplicasDefault& a) const { world.spec.replicas = a.replicas; }
   void operator()(const ScaleReplicaSet& a) const {

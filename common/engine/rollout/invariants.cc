@@ -92,7 +92,8 @@ void oneTraffic(const Check& check, const SetTraffic& traffic) {
     return std::holds_alternative<model::SetCanaryScaleStep>(step);
   });
   const std::int32_t share = shareOf({check.wanted(), setting.canary_weight, traffic.max_weight});
-  const bool with_switch = own_scale || check.canary()->replica_progress_threshold.has_value();
+  const bool with_switch = (own_scale || check.canary()->replica_progress_threshold.has_value()) &&
+                           !check.before.extensions.limit_weight_to_ready;
   if (setting.canary_weight > before && available < share && !with_switch) {
     check.fail(fmt::format("weight {} needs {} pods, {} are available", setting.canary_weight, share, available));
   }

@@ -89,21 +89,27 @@ void switchService(Pass& pass, ServiceRole role, const ReplicaSet* target, Servi
 
 // ---- the parts of a pass
 // -----------------------------------------------------------------------------------------------
-std::optional<std::string> unsupported(const World& world);  // unsupported.cc
-void reportInvalid(Pass& pass, const std::string& error);    // conditions.cc
-void createNewSet(Pass& pass);                               // identity.cc
-void syncRevision(Pass& pass);                               // identity.cc
-void collectHistory(Pass& pass);                             // identity.cc
-std::optional<Repulsion> repulsionOf(const Pass& pass, const std::string& hash);    // pod_metadata.cc
-bool repelsWrongVersion(const Pass& pass);                                          // pod_metadata.cc: the new set
-std::optional<model::ObjectMetadata> metadataOfNewSet(const Pass& pass);            // pod_metadata.cc: at its creation
-void reconcileMetadata(Pass& pass);                                                 // pod_metadata.cc
-bool restartPods(Pass& pass);                                // restart.cc; true: a pod was evicted
-bool changedTemplateOrSteps(const Pass& pass);               // status.cc
-void resetStatus(Pass& pass);                                // status.cc: patches, ends the pass
-void decideCanary(Pass& pass);                               // canary.cc
-void decideRecreate(Pass& pass);                             // recreate.cc
-void decideBlueGreen(Pass& pass);                            // blue_green.cc
+std::optional<std::string> unsupported(const World& world);                       // unsupported.cc
+void reportInvalid(Pass& pass, const std::string& error);                         // conditions.cc
+void createNewSet(Pass& pass);                                                    // identity.cc
+void syncRevision(Pass& pass);                                                    // identity.cc
+void collectHistory(Pass& pass);                                                  // identity.cc
+std::optional<Repulsion> repulsionOf(const Pass& pass, const std::string& hash);  // pod_metadata.cc
+bool repelsWrongVersion(const Pass& pass);                                        // pod_metadata.cc: the new set
+std::optional<model::ObjectMetadata> metadataOfNewSet(const Pass& pass);          // pod_metadata.cc: at its creation
+void reconcileMetadata(Pass& pass);                                               // pod_metadata.cc
+void noteWorkload(Pass& pass);                                                    // workload.cc
+void scaleDownWorkload(Pass& pass, bool promoted);                                // workload.cc
+std::optional<World> holdNewVersion(const World& world);                          // new_version.cc
+void noteWaiting(Pass& pass);                                                     // new_version.cc: the annotation
+void writeWaiting(Pass& pass);                                                    // new_version.cc: conditions
+std::int32_t limitedWeight(const Pass& pass, std::int32_t weight);                // weight_limit.cc
+bool restartPods(Pass& pass);                                                     // restart.cc; true: a pod was evicted
+bool changedTemplateOrSteps(const Pass& pass);                                    // status.cc
+void resetStatus(Pass& pass);                                                     // status.cc: patches, ends the pass
+void decideCanary(Pass& pass);                                                    // canary.cc
+void decideRecreate(Pass& pass);                                                  // recreate.cc
+void decideBlueGreen(Pass& pass);                                                 // blue_green.cc
 Counts desiredCounts(const Pass& pass, const std::optional<model::TrafficWeights>& weights);  // canary_counts.cc
 Counts countsNow(const Pass& pass, const std::optional<model::TrafficWeights>& weights);      // canary_counts.cc
 bool atDesiredCounts(const Pass& pass, const std::optional<model::TrafficWeights>& weights);  // canary_counts.cc

@@ -54,6 +54,7 @@ void decideRecreate(Pass& pass) {
   }
   const std::optional<std::string> reason = promotionReason(pass);
   if (reason) promote(pass, *reason);
+  scaleDownWorkload(pass, reason.has_value());
   finishStatus(pass);
 }
 

@@ -117,7 +117,7 @@ void beginStatus(Pass& pass) {
   const model::RolloutStatus& old = pass.old();
   model::RolloutStatus& next = pass.next;
   next = {};
-  next.workload_observed_generation = old.workload_observed_generation;
+  if (pass.in.workload) next.workload_observed_generation = pass.in.workload->generation;
   next.current_pod_hash = newHash(pass);
   next.stable_rs = old.stable_rs;
   next.collision_count = old.collision_count;

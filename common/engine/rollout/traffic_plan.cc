@@ -69,7 +69,16 @@ std::int32_t desiredWeight(const Pass& pass) {
 bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
   const ReplicaSet* stable = stableSet(pass);
   if (stable == nullptr) return false;
+  // The limit has dealt out what both can carry.
+  if (pass.in.extensions.limit_weight_to_ready) return true;
+  const std::optional<TrafficSetting>& applied = pass.world.traffic.applied;
+  const std::int32_t now = applied ? applied->canary_weight : persistedWeight(pass);
   const std::int32_t most = strategy(pass).maxWeight();
+  // A canary without a pod serves nobody: whatever stable has is better.
+  const bool dead = !dynamicRollback(pass) && newSet(pass)->available_replicas == 0;
+  if (dead && canary_weight == 0) return stable->available_replicas > 0;
+  // More for the canary is less for stable, which can't carry it anyway.
+  if (pass.in.extensions.ship_past_broken_stable && canary_weight >= now) return true;
   const std::int32_t needed = parts(pass.wanted(), most - canary_weight, most);
   if (stable->available_replicas >= needed) return true;
   // An abort does not wait for the last stable pod: what is left on the canary is known to be bad.
@@ -125,7 +134,7 @@ bool dynamicRollback(const Pass& pass) {
 
 std::optional<TrafficPlan> planTraffic(const Pass& pass) {
   TrafficPlan plan;
-  plan.weight = desiredWeight(pass);
+  plan.weight = limitedWeight(pass, desiredWeight(pass));
   plan.canary_hash = dynamicRollback(pass) ? pass.old().canary.weights->canary.hash : newHash(pass);
   if (stableSet(pass) == nullptr || !stableCanCarry(pass, plan.weight)) return std::nullopt;
   plan.stable_hash = stableSet(pass)->hash;

@@ -73,7 +73,6 @@ std::optional<std::string> unsupportedBlueGreen(const World& world) {
 
 std::optional<std::string> unsupported(const World& world) {
   if (std::optional<std::string> error = outOfRange(world.spec)) return error;
-  if (world.spec.workload_ref) return refuse("spec.workloadRef", "workloadRef");
   if (const model::CanaryStrategy* canary = world.spec.canary()) return unsupportedCanary(world, *canary);
   if (world.spec.blueGreen() != nullptr) return unsupportedBlueGreen(world);
   return "spec.strategy.strategy: Required value: Rollout has missing field '.spec.strategy.canary or "

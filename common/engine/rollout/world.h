@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/extensions.h"
 #include "model/replica_set.h"
 #include "model/rollout.h"
 #include "model/service.h"
@@ -78,6 +79,21 @@ struct CreateFailure {
   bool operator==(const CreateFailure&) const = default;
 };
 
+// What spec.workloadRef names, where it was found.
+struct WorkloadView {
+  std::string kind;           // Deployment, ReplicaSet, PodTemplate
+  std::string generation;     // decimal
+  std::int32_t replicas = 0;  // spec.replicas of a Deployment
+  bool operator==(const WorkloadView&) const = default;
+};
+
+// A template that has to wait for the end of an update, or was refused; decide() finds out.
+struct WaitingVersion {
+  std::string hash;
+  bool rejected = false;
+  bool operator==(const WaitingVersion&) const = default;
+};
+
 struct World {
   // Metadata of the Rollout.
   std::string name;
@@ -89,6 +105,9 @@ struct World {
   // How far the clock that people name times on (spec.restartAt) is ahead of the one that `now` and all other times
   // come from, which does not jump with it. Whole seconds.
   std::chrono::seconds wall_ahead{0};
+
+  model::Extensions extensions;
+  std::string noted_workload_generation;  // annotation workload-generation; "" if absent
 
   model::RolloutSpec spec;
   model::RolloutStatus status;  // as stored
@@ -107,6 +126,8 @@ struct World {
   std::vector<AnalysisRunView> analysis_runs;
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
+  std::optional<WorkloadView> workload;
+  std::optional<WaitingVersion> waiting;  // set by decide() itself
 
   bool operator==(const World&) const = default;
 };

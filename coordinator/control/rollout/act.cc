@@ -188,6 +188,16 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SetRolloutRevisio
   co_return co_await patchRollout(view, std::move(patch), "");
 }
 
+loop::Task<Result<void>> Actor::act(View& view, const rollout::NoteWorkloadGeneration& action) {
+  const Value noted = action.generation.empty() ? Value() : Value(action.generation);
+  co_return co_await patchRollout(view, annotation(api::kWorkloadGeneration, noted), "");
+}
+
+loop::Task<Result<void>> Actor::act(View& view, const rollout::NoteRejected& action) {
+  const Value hash = action.hash.empty() ? Value() : Value(action.hash);
+  co_return co_await patchRollout(view, annotation(api::kRejectedTemplate, hash), "");
+}
+
 loop::Task<Result<void>> Actor::act(View& view, const rollout::SetReplicasDefault& action) {
   Value patch;
   patch["spec"]["replicas"] = action.replicas;

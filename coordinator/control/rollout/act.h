@@ -27,6 +27,9 @@ class Actor {
   loop::Task<Result<void>> act(View& view, const rollout::CreateReplicaSet& action);
   loop::Task<Result<void>> act(View& view, const rollout::SyncReplicaSet& action);
   loop::Task<Result<void>> act(View& view, const rollout::SetEphemeralMetadata& action);  // pod_metadata.cc
+  loop::Task<Result<void>> act(View& view, const rollout::NoteWorkloadGeneration& action);
+  loop::Task<Result<void>> act(View& view, const rollout::ScaleWorkload& action);  // workload.cc
+  loop::Task<Result<void>> act(View& view, const rollout::NoteRejected& action);
   loop::Task<Result<void>> act(View& view, const rollout::SetRolloutRevision& action);
   loop::Task<Result<void>> act(View& view, const rollout::SetReplicasDefault& action);
   loop::Task<Result<void>> act(View& view, const rollout::ScaleReplicaSet& action);

@@ -8,6 +8,7 @@
 #include "cluster/selector.h"
 #include "control/rollout/gather.h"
 #include "control/rollout/replica_sets.h"
+#include "control/rollout/workload.h"
 #include "engine/rollout/decide.h"
 
 namespace towpath::control {
@@ -33,7 +34,7 @@ loop::Task<void> RolloutController::begin() {
   const Caches& caches = context_.caches;
   for (cluster::Cache* cache :
        {caches.rollouts, caches.replica_sets, caches.services, caches.analysis_runs, caches.analysis_templates,
-        caches.cluster_analysis_templates, caches.http_routes, caches.pods}) {
+        caches.cluster_analysis_templates, caches.http_routes, caches.pods, caches.deployments, caches.pod_templates}) {
     if (cache) co_await cache->waitSynced();
   }
   listen();
@@ -61,7 +62,9 @@ void RolloutController::listen() {
       caches.replica_sets->listen([this](const cluster::CacheChange& change) { noteReplicaSet(change); }));
   listeners_.push_back(
       caches.analysis_runs->listen([this](const cluster::CacheChange& change) { enqueueOwner(change); }));
-  for (cluster::Cache* cache : {caches.services, caches.analysis_templates, caches.cluster_analysis_templates}) {
+  for (cluster::Cache* cache : {caches.services, caches.analysis_templates, caches.cluster_analysis_templates,
+                                caches.deployments, caches.pod_templates}) {
+    if (!cache) continue;
     listeners_.push_back(
         cache->listen([this, cache](const cluster::CacheChange& change) { enqueueUsers(cache->resource(), change); }));
   }
@@ -85,6 +88,7 @@ void RolloutController::enqueueUsers(const cluster::Resource& resource, const cl
 
 void RolloutController::noteReplicaSet(const cluster::CacheChange& change) {
   enqueueOwner(change);
+  enqueueUsers(cluster::kReplicaSets, change);  // as a workloadRef
   const bool orphan = change.after && !change.after->meta().controllerOwner() && !change.after->meta().deleting &&
                       change.after->meta().label(api::kHashLabel);
   if (!orphan) {
@@ -169,8 +173,11 @@ loop::Task<Result<void>> RolloutController::claim(cluster::ObjectRef rollout) {
   }
   const std::vector<cluster::ObjectRef> owned = context_.caches.replica_sets->controlledBy(rollout->meta().uid);
   if (orphans.empty() && owned.empty()) co_return {};
-  const Value object = rollout->parse();
-  const Result<cluster::LabelSelector> selector = cluster::LabelSelector::fromObject(object["spec"]["selector"]);
+  Value object = rollout->parse();
+  const bool referring = std::as_const(object)["spec"]["workloadRef"].isObject();
+  if (referring && !resolveWorkload(context_.caches, object)) co_return {};
+  const Result<cluster::LabelSelector> selector =
+      cluster::LabelSelector::fromObject(std::as_const(object)["spec"]["selector"]);
   if (!selector || selector->empty()) co_return {};
   for (const cluster::ObjectRef& set : orphans) {
     if (!selector->matches(set->meta().labels)) continue;

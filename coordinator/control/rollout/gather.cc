@@ -6,6 +6,7 @@
 #include <list>
 #include <utility>
 
+#include "api/extensions.h"
 #include "api/keys.h"
 #include "api/rollout_view.h"
 #include "api/validate.h"
@@ -14,6 +15,7 @@
 #include "control/objects/patches.h"
 #include "control/rollout/pod_metadata.h"
 #include "control/rollout/replica_sets.h"
+#include "control/rollout/workload.h"
 #include "engine/rollout/decide.h"
 
 namespace towpath::control {
@@ -150,6 +152,19 @@ void gatherPods(const RolloutContext& context, View& view) {
   }
 }
 
+// From here on the object has the workload's template, as if it were the Rollout's own.
+void readWorkload(const RolloutContext& context, View& view) {
+  Result<rollout::WorkloadView> workload = resolveWorkload(context.caches, view.object);
+  if (!workload) {
+    noteInvalid(view, workload.error().message);
+    return;
+  }
+  view.world.workload = std::move(*workload);
+  Value resolved = view.object;
+  resolved.eraseAt({"spec", "workloadRef"});
+  noteInvalid(view, context.facts.validate(resolved));
+}
+
 }  // namespace
 
 traffic::RouterContext routerContext(const RolloutContext& context) {
@@ -191,6 +206,10 @@ std::set<std::string> references(const View& view) {
   const std::string& ns = view.world.namespace_name;
   std::set<std::string> ids;
   for (const ServiceUse& use : servicesOf(view.world.spec)) ids.insert(referenceId(cluster::kServices, ns, use.name));
+  const Value& workload = view.object["spec"]["workloadRef"];
+  if (const cluster::Resource* resource = workloadResource(workload)) {
+    ids.insert(referenceId(*resource, ns, workload["name"].asStringView()));
+  }
   for (const model::AnalysisRef* analysis : analysesOf(view.world.spec)) {
     for (const model::TemplateRef& ref : analysis->templates) {
       ids.insert(ref.cluster_scope ? referenceId(cluster::kClusterAnalysisTemplates, "", ref.name)
@@ -240,10 +259,17 @@ void readRollout(const RolloutContext& context, View& view) {
   const Value& revision = object["metadata"]["annotations"][api::kRevision];
   world.revision = numberIn(revision);
   world.recreate = cluster::annotationOf(object, api::kStrategyAnnotation) == "recreate";
+  world.extensions = api::decodeExtensions(object);
+  world.noted_workload_generation = cluster::annotationOf(object, api::kWorkloadGeneration);
   world.status = api::decodeRolloutStatus(object);
   world.invalid.reset();
   world.spec = api::decodeRolloutSpec(object);
-  noteInvalid(view, context.facts.validate(object));
+  world.workload.reset();
+  if (world.spec.workload_ref) {
+    readWorkload(context, view);
+  } else {
+    noteInvalid(view, context.facts.validate(object));
+  }
   world.computed_hash = context.facts.template_hash(object["spec"]["template"], world.status.collision_count);
   const Value& strategy = object["spec"]["strategy"];
   world.step_hash = strategy["canary"].isObject() ? context.facts.step_hash(strategy["canary"]["steps"]) : "";

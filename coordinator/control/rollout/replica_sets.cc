@@ -14,8 +14,8 @@
 namespace towpath::control {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNotCopied = {api::kLastApplied, api::kRevision, api::kRevisionHistory,
-                                                        api::kDesiredReplicas, api::kNotified};
+constexpr std::array<std::string_view, 6> kNotCopied = {api::kLastApplied,     api::kRevision, api::kRevisionHistory,
+                                                        api::kDesiredReplicas, api::kNotified, api::kRejectedTemplate};
 
 // The shape of "is", not its place: sorted by age, then by name.
 bool olderThan(const Value* a, const Value* b) {
@@ -38,8 +38,10 @@ bool nobodyEditedSince(const Value& rollout) {
   }
   // While one of these held, the status was written without a look at the template.
   return std::ranges::none_of(status["conditions"].asArray(), [](const Value& condition) {
+    using namespace model::condition;
     const std::string_view type = condition["type"].asStringView();
-    return type == model::condition::kInvalidSpec && condition["status"].asStringView() == "True";
+    const bool blind = type == kInvalidSpec || type == kNewVersionQueued || type == kNewVersionRejected;
+    return blind && condition["status"].asStringView() == "True";
   });
 }
 

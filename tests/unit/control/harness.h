@@ -128,12 +128,13 @@ struct Coordinator {
         cluster_templates(loop, api, cluster::kClusterAnalysisTemplates),
         http_routes(loop, api, cluster::kHttpRoutes),
         pods(loop, api, cluster::kPods),
+        deployments(loop, api, cluster::kDeployments),
         events(loop, api, "rollouts-controller"),
         rollout({.loop = &loop,
                  .api = &api,
                  .events = &events,
                  .caches = {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                            &cluster_templates, &http_routes, &pods},
+                            &cluster_templates, &http_routes, &pods, &deployments},
                  .facts = peerFacts(),
                  .route_reports = reports}),
         analysis({.loop = &loop,
@@ -142,7 +143,7 @@ struct Coordinator {
                   .analysis_runs = &analysis_runs,
                   .providers = std::move(providers)}) {
     for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                                  &cluster_templates, &http_routes, &pods}) {
+                                  &cluster_templates, &http_routes, &pods, &deployments}) {
       cache->start();
     }
     rollout.start();
@@ -151,7 +152,7 @@ struct Coordinator {
 
   MeddlingApi api;
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
-      pods;
+      pods, deployments;
   cluster::EventRecorder events;
   RolloutController rollout;
   AnalysisController analysis;

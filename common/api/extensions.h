@@ -1,0 +1,20 @@
+#pragma once
+// The annotations under towpath.dev/ that change how a Rollout is carried out (docs/compatibility.md).
+
+#include <string>
+
+#include "api/field_error.h"
+#include "base/value.h"
+#include "model/extensions.h"
+
+namespace towpath::api {
+
+// Unknown values read as absent: validation refuses them.
+model::Extensions decodeExtensions(const Value& rollout);
+void validateExtensions(const Value& rollout, FieldErrors& errors);
+
+// Is the write of `next` over `old` a new template that towpath.dev/on-new-version: reject refuses? Legal are the
+// template in progress and the one before (an undo), and everything once the update has ended.
+void validateNewVersion(const Value& old, const Value& next, FieldErrors& errors);
+
+}  // namespace towpath::api
