@@ -202,6 +202,9 @@ Result<std::string> renderDecimal(Quantity quantity, std::string_view text) {
     --quantity.exponent;
   }
   const std::string digits = digitsOf(quantity.mantissa);
+  // What is printed must be readable again.
+  const std::size_t sign = quantity.mantissa < 0 ? 1 : 0;
+  if (digits.size() - sign > kMaxDigits || quantity.exponent > kMaxExponent) return malformed(text);
   if (quantity.exponent == 0) return digits;
   if (quantity.format == Format::kDecimalExponent) return digits + "e" + std::to_string(quantity.exponent);
   static constexpr std::string_view kSuffixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};

@@ -66,6 +66,13 @@ TEST_CASE("malformed quantities are refused") {
   }
 }
 
+TEST_CASE("a quantity whose canonical text would be too long to be read back is refused") {
+  CHECK_FALSE(canonicalQuantity("1088888888888888888888888888888888.80u").has_value());
+  CHECK_FALSE(canonicalQuantity("48000e999").has_value());
+  CHECK(canonicalQuantity("48000e996") == "48e999");
+  CHECK(canonicalQuantity("108888888888888888888888888888888.80u") == "108888888888888888888888888888888800n");
+}
+
 TEST_CASE("thousandths round away from zero") {
   CHECK(parseQuantityMilli("1").value() == 1000);
   CHECK(parseQuantityMilli("250m").value() == 250);
