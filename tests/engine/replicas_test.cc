@@ -126,6 +126,12 @@ TEST_CASE("every small basic canary ends where it should, inside its budget") {
   }
 }
 
+TEST_CASE("stable pods that are on their way out are not taken back above the surge when a canary is called off") {
+  // 6 wanted, no surge, one may be missing; stable was just scaled from 4 to 3 and its fourth pod is still counted.
+  const BasicStep basic{6, {0, 1}, {0, 6}, {3, 0}, Sized{3, 4}, false, 0};
+  CHECK(basicStep(basic) == Counts{2, 3});
+}
+
 TEST_CASE("older versions go before the two that count shrink") {
   BasicStep basic{10, {1, 1}, {10, 0}, {5, 5}, Sized{4, 4}, false, 2};
   CHECK(basicStep(basic) == Counts{5, 4});

@@ -329,6 +329,23 @@ TEST_CASE("dynamicStableScale: stable shrinks after the traffic has moved, and g
   CHECK(s.selector(ServiceRole::kCanary) == "v1");
 }
 
+TEST_CASE("dynamicStableScale: an abort before the canary had any weight gives it none, whatever stable lacks") {
+  Scenario s(routedCanary({setWeight(25), pause()}), 4);
+  strategy(s).dynamic_stable_scale = true;
+  s.deployFirst();
+  s.world.status.canary.weights.reset();
+  s.world.traffic = {};
+  s.runPods("v1", 0);
+  s.changeTemplate("v2");
+  s.settle();
+  s.abort();
+  s.settle();
+  CHECK(s.weight() <= 0);
+  s.converge();
+  CHECK(s.weight() == 0);
+  CHECK(sizes(s.world) == "v1:4/4 v2:0/0");
+}
+
 TEST_CASE("dynamicStableScale: undo to stable holds the weights until stable is whole") {
   Scenario s(routedCanary({setWeight(75), pause()}), 4);
   strategy(s).dynamic_stable_scale = true;

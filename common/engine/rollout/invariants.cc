@@ -142,12 +142,12 @@ void statusIsSound(const Check& check, const model::RolloutStatus& next) {
     for (const model::WeightDestination& extra : next.canary.weights->additional) sum += extra.weight;
     if (sum != check.canary()->maxWeight()) check.fail(fmt::format("weights sum to {}", sum));
   }
-  if (next.abort && !next.aborted_at) check.fail("aborted without a time");
+  const bool invalid = findCondition(next.conditions, model::condition::kInvalidSpec) != nullptr;
+  if (next.abort && !next.aborted_at && !invalid) check.fail("aborted without a time");
   if (next.abort && !next.pause_conditions.empty()) check.fail("aborted and paused");
   const bool retracted = old.stable_rs == old.current_pod_hash || old.promote_full ||
                          next.current_pod_hash != old.current_pod_hash ||
                          next.current_step_hash != old.current_step_hash;
-  const bool invalid = findCondition(next.conditions, model::condition::kInvalidSpec) != nullptr;
   if (old.abort && !next.abort && !retracted && !invalid) check.fail("an abort was ignored");
   if (next == old) check.fail("a patch that changes nothing");
 }

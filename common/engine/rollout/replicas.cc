@@ -33,7 +33,9 @@ struct Limits {
 void fitIntoLimits(const Sized& drain_now, const Sized& keep_now, const Limits& limits, std::int32_t& drain,
                    std::int32_t& keep) {
   keep -= std::max(0, drain + keep - limits.most);
-  const std::int32_t lost = std::max(0, keep_now.available - keep);
+  // Pods above the size asked for are on their way out: they are nothing to keep, and giving them back would pass
+  // `most`.
+  const std::int32_t lost = std::max(0, std::min(keep_now.available, keep_now.replicas) - keep);
   const std::int32_t have = std::min(drain_now.available, drain) + std::min(keep_now.available, keep);
   const std::int32_t need = std::max(0, limits.min_available - have);
   keep += std::min(lost, need);

@@ -26,8 +26,7 @@ std::int32_t returningWeight(const Pass& pass) {
   const std::int32_t carried = parts(most, stable->available_replicas, pass.wanted());
   const std::int32_t expected = std::max(0, most - carried);
   const std::int32_t target = desiredCanaryWeight(pass);
-  if (!pass.old().canary.weights) return std::max(expected, target);
-  const std::int32_t current = persistedWeight(pass);
+  const std::int32_t current = persistedWeight(pass);  // none recorded: the canary never had any
   if (target <= 0) return std::min(expected, current);
   if (carried < most - target) return current;
   return std::min(target, current);
