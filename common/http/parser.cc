@@ -11,6 +11,14 @@ namespace beast = boost::beast;
 using beast::error_code;
 namespace bhttp = beast::http;
 
+namespace {
+
+// "0\r\n\r\n", with which every chunked body ends. The library asserts that it sees so much of a last chunk: it must not
+// be shown less.
+constexpr std::size_t kLastChunkBytes = 5;
+
+}  // namespace
+
 class RequestParser::Impl final : public bhttp::basic_parser<true> {
  public:
   explicit Impl(std::size_t head_limit) : head_limit_(head_limit) {
@@ -25,6 +33,7 @@ class RequestParser::Impl final : public bhttp::basic_parser<true> {
       error_code error;
       const std::string_view rest = input.substr(taken);
       if (rest.empty()) break;
+      if (state_ == State::kBody && chunked() && rest.size() < kLastChunkBytes) break;
       const std::size_t count = put(boost::asio::const_buffer(rest.data(), rest.size()), error);
       taken += count;
       if (error == bhttp::error::need_more) {

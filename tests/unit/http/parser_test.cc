@@ -51,6 +51,18 @@ TEST_CASE("parser: a request gives the same in any pieces, and what follows it i
   }
 }
 
+TEST_CASE("parser: a chunked body without any chunk may arrive byte by byte") {
+  const std::string head = "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n";
+  for (const std::size_t step : {1UL, 2UL, 3UL, 4UL, 1000UL}) {
+    CAPTURE(step);
+    CHECK(parse(head + "0\r\n\r\n", step).state == State::kDone);
+    CHECK(parse(head + "0\r\nA: b\r\n\r\nG", step).left == "G");
+    CHECK(parse(head + "0\r\n\r", step).state == State::kBody);
+    CHECK(parse(head + "1\r\nx\r\n0\r\n\r\n", step).body == "x");
+    CHECK(parse(head + "0\r\n\n\n", step).state != State::kDone);
+  }
+}
+
 TEST_CASE("parser: content-length, no body, keep-alive by version") {
   CHECK(parse("PUT / HTTP/1.1\r\n" + kHost + "Content-Length: 3\r\n\r\nabcX", 1).body == "abc");
   CHECK(parse("GET / HTTP/1.1\r\n" + kHost + "\r\n", 100).state == State::kDone);
