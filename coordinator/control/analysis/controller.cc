@@ -6,10 +6,10 @@
 #include <set>
 #include <utility>
 
+#include "api/analysis_arguments.h"
 #include "api/analysis_view.h"
 #include "base/base64.h"
 #include "base/log.h"
-#include "control/analysis/arguments.h"
 #include "control/objects/patches.h"
 #include "engine/analysis/assess.h"
 #include "loop/timeout.h"
@@ -90,7 +90,7 @@ loop::Task<Result<AnalysisController::Prepared>> AnalysisController::prepare(con
   run.world.status = api::decodeAnalysisRunStatus(run.object);
   run.resolved = run.object;
   if (!model::isCompleted(run.world.status.phase)) {
-    ArgumentValues values;
+    api::ArgumentValues values;
     for (const model::Argument& argument : api::decodeAnalysisRunSpec(run.object).args) {
       if (argument.value) {
         values[argument.name] = *argument.value;
@@ -115,7 +115,7 @@ loop::Task<Result<AnalysisController::Prepared>> AnalysisController::prepare(con
       run.secrets.push_back(*decoded);
     }
     if (!run.world.resolve_error) {
-      Result<Value> metrics = substituteArguments(run.object["spec"]["metrics"], values);
+      Result<Value> metrics = api::substituteArguments(run.object["spec"]["metrics"], values);
       if (metrics)
         run.resolved["spec"]["metrics"] = std::move(*metrics);
       else
@@ -208,9 +208,9 @@ loop::Task<void> AnalysisController::runMeasurement(std::string uid, cluster::Ob
     thrown = exception.what();
   }
   if (!thrown.empty()) measurement = analysis::failedMeasurement(thrown, started, context_.loop->steadyNow());
-  measurement.message = redacted(std::move(measurement.message), secrets);
-  measurement.value = redacted(std::move(measurement.value), secrets);
-  for (auto& [name, text] : measurement.metadata) text = redacted(std::move(text), secrets);
+  measurement.message = api::redacted(std::move(measurement.message), secrets);
+  measurement.value = api::redacted(std::move(measurement.value), secrets);
+  for (auto& [name, text] : measurement.metadata) text = api::redacted(std::move(text), secrets);
   const auto active = active_.find(uid);
   if (active == active_.end()) co_return;
   active->second.in_flight.erase(metric);

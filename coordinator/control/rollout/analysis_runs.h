@@ -1,10 +1,7 @@
 #pragma once
-// AnalysisRun objects made from a Rollout's reference: templates collected and merged, arguments resolved
-// (core-semantics 8.1 to 8.3). Pure.
+// AnalysisRun objects made from a Rollout's reference (core-semantics 8.3). Pure.
 
-#include <functional>
-#include <string>
-
+#include "api/analysis_run_spec.h"
 #include "base/error.h"
 #include "base/value.h"
 #include "engine/rollout/decision.h"
@@ -12,8 +9,7 @@
 
 namespace towpath::control {
 
-// The object of a template; null if there is none.
-using FindTemplate = std::function<Value(const model::TemplateRef&)>;
+using FindTemplate = api::FindTemplate;
 
 // kInvalid for templates that are missing, contradict each other or go in a circle; arguments that have no value.
 Result<Value> makeAnalysisRun(const Value& rollout, const model::AnalysisRef& reference,

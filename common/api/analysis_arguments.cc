@@ -1,4 +1,4 @@
-#include "control/analysis/arguments.h"
+#include "api/analysis_arguments.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "json/field.h"
 #include "json/serialize.h"
 
-namespace towpath::control {
+namespace towpath::api {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
@@ -126,4 +126,4 @@ std::string redacted(std::string text, const std::vector<std::string>& secrets) 
   return text;
 }
 
-}  // namespace towpath::control
+}  // namespace towpath::api

@@ -11,7 +11,7 @@
 #include "base/value.h"
 #include "model/analysis.h"
 
-namespace towpath::control {
+namespace towpath::api {
 
 using ArgumentValues = std::map<std::string, std::string, std::less<>>;
 
@@ -30,4 +30,4 @@ Result<std::string> fieldText(const Value& object, std::string_view path);
 // `text` with every secret in it replaced by "*****".
 std::string redacted(std::string text, const std::vector<std::string>& secrets);
 
-}  // namespace towpath::control
+}  // namespace towpath::api
