@@ -17,6 +17,7 @@ Result<LabelRequirement> readRequirement(const Value& expression) {
   using Operator = LabelRequirement::Operator;
   LabelRequirement requirement;
   requirement.key = expression["key"].asString();
+  if (requirement.key.empty()) return fail(ErrorKind::kInvalid, "must name a label", "key");
   const std::string_view op = expression["operator"].asStringView();
   for (const Value& value : expression["values"].asArray()) requirement.values.push_back(value.asString());
   std::ranges::sort(requirement.values);

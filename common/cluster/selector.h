@@ -21,7 +21,7 @@ struct LabelRequirement {
 
 class LabelSelector {
  public:
-  // Of a LabelSelector object; kInvalid for an unknown operator or missing values.
+  // Of a LabelSelector object; kInvalid for an unknown operator, a missing key or missing values.
   static Result<LabelSelector> fromObject(const Value& selector);
 
   bool matches(const Labels& labels) const;

@@ -26,6 +26,10 @@ TEST_CASE("a faulty selector is an error that names the field") {
       LabelSelector::fromObject(*json::parseYamlDocument("{matchExpressions: [{key: a, operator: Near}]}"));
   REQUIRE_FALSE(unknown.has_value());
   CHECK(unknown.error().field == "operator");
+  // Without a key it would match nothing and print as nothing, which matches everything.
+  const auto nameless = LabelSelector::fromObject(*json::parseYamlDocument("{matchExpressions: [{operator: Exists}]}"));
+  REQUIRE_FALSE(nameless.has_value());
+  CHECK(nameless.error().field == "key");
 }
 
 }  // namespace towpath::cluster
