@@ -38,7 +38,8 @@ Result<Fault> parseFault(std::string_view text) {
   for (const Name& known : kNames) {
     if (known.text != name) continue;
     fault.kind = known.kind;
-    if (!fault.metric.empty() && fault.kind != Fault::Kind::kMetricError) return refuse("only metric-error has a metric");
+    if (!fault.metric.empty() && fault.kind != Fault::Kind::kMetricError)
+      return refuse("only metric-error has a metric");
     if (known.timed != (at != std::string_view::npos)) {
       return refuse(known.timed ? "a time is missing, as in \"@30s\"" : "it holds from the start and takes no time");
     }

@@ -15,8 +15,8 @@ struct Fault {
     kCanaryNeverReady,  // "canary-never-ready": no pod of the new version becomes ready
     kCanaryUnready,     // "canary-unready@60s": none of them is ready from then on
     kPodCrash,          // "pod-crash@30s": one of them is replaced, and has to become ready again
-    kMetricError,       // "metric-error@60s": from then on measurements are errors; "metric-error=NAME@60s": of this metric
-    kAbort,             // "abort@90s": a person aborts
+    kMetricError,  // "metric-error@60s": from then on measurements are errors; "metric-error=NAME@60s": of this metric
+    kAbort,        // "abort@90s": a person aborts
   };
   Kind kind = Kind::kCanaryNeverReady;
   Duration at{};       // since the update

@@ -71,12 +71,12 @@ Result<Manifests> Manifests::read(std::vector<Value> objects, std::string_view n
   }
   if (rollouts.empty()) {
     return fail(ErrorKind::kInvalid,
-                name.empty() ? "the files have no Rollout" : fmt::format("the files have no Rollout \"{}\"", name), "-f");
+                name.empty() ? "the files have no Rollout" : fmt::format("the files have no Rollout \"{}\"", name),
+                "-f");
   }
   if (rollouts.size() > 1) {
-    return fail(ErrorKind::kInvalid,
-                fmt::format("the files have {} Rollouts: name the one to play ({}, {}, …)", rollouts.size(),
-                            nameOf(rollouts[0]), nameOf(rollouts[1])));
+    return fail(ErrorKind::kInvalid, fmt::format("the files have {} Rollouts: name the one to play ({}, {}, …)",
+                                                 rollouts.size(), nameOf(rollouts[0]), nameOf(rollouts[1])));
   }
   manifests.rollout = std::move(rollouts.front());
   return manifests;
@@ -89,14 +89,14 @@ Result<void> Manifests::check() const {
   const auto template_of = [this](std::string_view kind) {
     return [this, kind](std::string_view name) { return findObject(templates, kind, name); };
   };
-  const api::FieldErrors broken = api::validateReferences(
-      rollout, {.service =
-                    [this](std::string_view name) {
-                      const Value* given = findObject(services, "Service", name);
-                      return given ? given : &sound;
-                    },
-                .analysis_template = template_of("AnalysisTemplate"),
-                .cluster_analysis_template = template_of("ClusterAnalysisTemplate")});
+  const api::FieldErrors broken =
+      api::validateReferences(rollout, {.service =
+                                            [this](std::string_view name) {
+                                              const Value* given = findObject(services, "Service", name);
+                                              return given ? given : &sound;
+                                            },
+                                        .analysis_template = template_of("AnalysisTemplate"),
+                                        .cluster_analysis_template = template_of("ClusterAnalysisTemplate")});
   if (broken.empty()) return {};
   return refuse(rollout, api::describe(broken.front()) + "; what it refers to must be in one of the files");
 }

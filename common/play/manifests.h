@@ -15,12 +15,12 @@ namespace towpath::play {
 const Value& schemaOf(std::string_view kind);
 
 struct Manifests {
-  Value rollout;  // with the schema's defaults
+  Value rollout;                 // with the schema's defaults
   std::vector<Value> templates;  // AnalysisTemplates and ClusterAnalysisTemplates
   std::vector<Value> services;
 
-  // `name`: which Rollout, if there are several; may be empty. Objects of other kinds are of no interest. kInvalid names
-  // the object, the field and what to do.
+  // `name`: which Rollout, if there are several; may be empty. Objects of other kinds are of no interest. kInvalid
+  // names the object, the field and what to do.
   static Result<Manifests> read(std::vector<Value> objects, std::string_view name);
   // The Rollout's own rules, and those about what it refers to. Services that no file has are taken as sound; templates
   // have to be there.

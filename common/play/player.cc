@@ -15,7 +15,7 @@ namespace {
 using rollout::World;
 
 const WallTime kUpdate = WallTime(std::chrono::seconds(1'767'225'600));  // any time does: nothing depends on the date
-constexpr int kMaxRounds = 200;                                           // of one turn
+constexpr int kMaxRounds = 200;                                          // of one turn
 
 Measurements measurementsOf(const Setup& setup) {
   Measurements source{setup.trace, setup.faults, kUpdate};

@@ -23,9 +23,9 @@ struct Setup {
   api::FindTemplate find;  // analysis templates
   Trace trace;
   std::vector<Fault> faults;
-  Duration ready_after = 5s;                     // from a pod's making to its readiness
-  std::optional<Duration> promote_after = 30s;   // a person who is waited for promotes that much later; nullopt: never
-  Duration until = 24h;                          // the play ends there
+  Duration ready_after = 5s;                    // from a pod's making to its readiness
+  std::optional<Duration> promote_after = 30s;  // a person who is waited for promotes that much later; nullopt: never
+  Duration until = 24h;                         // the play ends there
 };
 
 struct Version {
@@ -36,30 +36,30 @@ struct Version {
 
 // The world after something happened.
 struct Moment {
-  Duration at{};                // since the update
-  std::string step;             // "2/4", or "" without steps
-  std::int32_t new_share = 0;   // percent of the traffic that the new version gets
+  Duration at{};               // since the update
+  std::string step;            // "2/4", or "" without steps
+  std::int32_t new_share = 0;  // percent of the traffic that the new version gets
   Version old_version, new_version;
-  std::string phase;            // of the Rollout: "Progressing", "Paused", "Healthy", "Degraded"
+  std::string phase;  // of the Rollout: "Progressing", "Paused", "Healthy", "Degraded"
   std::vector<std::string> notes;
 };
 
 enum class Ending {
-  kHealthy,          // the new version is the stable one
-  kDegraded,         // aborted, or stuck past its deadline
-  kWaitsForPerson,   // paused, and nobody comes
-  kUnfinished,       // `until` was reached, or nothing is left that could happen
+  kHealthy,         // the new version is the stable one
+  kDegraded,        // aborted, or stuck past its deadline
+  kWaitsForPerson,  // paused, and nobody comes
+  kUnfinished,      // `until` was reached, or nothing is left that could happen
 };
 const char* toString(Ending ending);  // "healthy", "degraded", "waits for a person", "unfinished"
 
 struct Outcome {
   std::vector<Moment> moments;
   Ending ending = Ending::kUnfinished;
-  Duration ended_at{};             // when the Rollout came to that
-  std::string message;             // of the Rollout's status at the end
-  std::int32_t replicas = 0;       // that the spec wants
-  std::int32_t peak_pods = 0;      // most at once, of all versions
-  Duration peak_at{};              // when that was first
+  Duration ended_at{};                    // when the Rollout came to that
+  std::string message;                    // of the Rollout's status at the end
+  std::int32_t replicas = 0;              // that the spec wants
+  std::int32_t peak_pods = 0;             // most at once, of all versions
+  Duration peak_at{};                     // when that was first
   std::vector<std::string> assumed_good;  // metrics without a column in the trace
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// The pods of a played rollout: they follow their ReplicaSets, become ready some time after they were made, and are gone
-// at once when they are not wanted any more.
+// The pods of a played rollout: they follow their ReplicaSets, become ready some time after they were made, and are
+// gone at once when they are not wanted any more.
 
 #include <map>
 #include <optional>

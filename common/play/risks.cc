@@ -48,8 +48,8 @@ std::string limitsOf(const model::Metric& metric) {
 void addRisks(const Use& use, const api::FindTemplate& find, std::vector<std::string>& risks) {
   for (const model::TemplateRef& reference : use.analysis->templates) {
     for (const model::Metric& metric : api::decodeAnalysisTemplate(find(reference)).metrics) {
-      risks.push_back(fmt::format("{} of {}, {}: {}; it {}", metric.name, reference.name, use.where, limitsOf(metric),
-                                  use.then));
+      risks.push_back(
+          fmt::format("{} of {}, {}: {}; it {}", metric.name, reference.name, use.where, limitsOf(metric), use.then));
     }
   }
 }

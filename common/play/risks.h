@@ -9,8 +9,8 @@
 
 namespace towpath::play {
 
-// A sentence for each: the progress deadline, and the limits of each metric of each analysis. Templates that `find` does
-// not have are left out.
+// A sentence for each: the progress deadline, and the limits of each metric of each analysis. Templates that `find`
+// does not have are left out.
 std::vector<std::string> risksOf(const Value& rollout, const api::FindTemplate& find);
 
 }  // namespace towpath::play

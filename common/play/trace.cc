@@ -109,9 +109,7 @@ Result<Trace> Trace::parse(std::string_view csv, std::string_view name) {
   return trace;
 }
 
-bool Trace::has(std::string_view metric) const {
-  return std::ranges::find(metrics_, metric) != metrics_.end();
-}
+bool Trace::has(std::string_view metric) const { return std::ranges::find(metrics_, metric) != metrics_.end(); }
 
 std::optional<Value> Trace::at(std::string_view metric, Duration since_update) const {
   const auto column = std::ranges::find(metrics_, metric) - metrics_.begin();
