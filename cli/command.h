@@ -73,6 +73,21 @@ struct SetImageOptions {
 };
 Exit setImage(Context context, SetImageOptions options);
 
+// Asks no server.
+struct SimulateOptions {
+  std::vector<std::string> files;
+  std::string rollout;              // empty: the only one of the files
+  std::vector<std::string> images;  // "container=image"; none: the files are the update
+  std::string metrics;              // CSV file
+  std::vector<std::string> faults;  // play/fault.h
+  std::string ready_after = "5s";
+  std::string promote_after = "30s";  // or "never"
+  std::string until = "24h";
+  std::string output = "table";  // or "json"
+};
+// 0: the new version becomes the stable one; 1: it does not.
+int simulate(const SimulateOptions& options);
+
 enum class Promotion { kStep, kFull };
 Exit promote(Context context, std::string rollout, Promotion promotion);
 Exit abortRollouts(Context context, std::vector<std::string> rollouts);

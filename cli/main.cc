@@ -27,13 +27,15 @@ using Run = std::function<Exit(Context)>;
 struct Arguments {
   ConnectionFlags connection;
   bool no_color = false;
-  Run run;  // of the verb that was given
+  Run run;                       // of the verb that was given
+  std::function<int()> offline;  // of one that asks no server
 
   ApplyOptions apply;
   DeleteOptions remove;
   GetOptions get;
   ListOptions list;
   SetImageOptions set_image;
+  SimulateOptions simulate;
   StatusOptions status;
   LogsOptions logs;
   TokenOptions token;
@@ -206,6 +208,41 @@ void addOtherVerbs(CLI::App& app, Arguments& a) {
   completion_verb->add_option("SHELL", a.shell, "bash, zsh or fish")->required();
 }
 
+void addSimulate(CLI::App& app, Arguments& a) {
+  auto* verb =
+      app.add_subcommand("simulate", "Play an update before it can hurt: the timeline of a manifest, without a server");
+  verb->footer(
+      "Examples:\n  towpath simulate -f rollout.yaml -f analysis.yaml --set-image shop=registry.example/shop:2\n"
+      "  towpath simulate -f shop/ --metrics incident.csv --promote-after never\n"
+      "  towpath simulate -f rollout.yaml --fault canary-never-ready -o json\n\n"
+      "The first column of --metrics is the time in seconds after the update, each other one a metric by its name.\n"
+      "Faults: canary-never-ready, canary-unready@TIME, pod-crash@TIME, metric-error[=METRIC]@TIME, abort@TIME.\n"
+      "The exit code is 0 if the new version becomes the stable one.\n");
+  verb->callback([&a] { a.offline = [&a] { return simulate(a.simulate); }; });
+  verb->fallthrough();
+  SimulateOptions& o = a.simulate;
+  verb->add_option("ROLLOUT", o.rollout, "which rollout, if the files have several");
+  verb->add_option("-f,--filename", o.files, "file, directory, or - for standard input")
+      ->required()
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  verb->add_option("--set-image", o.images, "what the update changes; * is every container")
+      ->type_name("CONTAINER=IMAGE")
+      ->allow_extra_args(false);
+  verb->add_option("--metrics", o.metrics, "what metrics measure over time, as CSV")->type_name("FILE");
+  verb->add_option("--fault", o.faults, "what goes wrong; may be given several times")
+      ->type_name("FAULT")
+      ->allow_extra_args(false);
+  may be given several times ")->type_name(" FAULT ");
+      const auto timed = [verb](const char* flag, std::string& value, const char* help) {
+        verb->add_option(flag, value, help)->capture_default_str()->type_name("DURATION");
+      };
+  timed("--ready-after", o.ready_after, "from a pod's start to its readiness");
+  timed("--promote-after", o.promote_after, "how long a person lets a pause wait, or never");
+  timed("--until", o.until, "end the play there");
+  verb->add_option("-o,--output", o.output, "table or json")->capture_default_str()->type_name("FORMAT");
+}
+
 Exit runCommand(loop::UvLoop& loop, Arguments& arguments) {
   Api api(loop, orFail(connect(arguments.connection)));
   const char* term = std::getenv("TERM");
@@ -237,9 +274,11 @@ int run(int argc, char** argv) {
   addObjectVerbs(app, arguments);
   addRolloutVerbs(app, arguments);
   addOtherVerbs(app, arguments);
+  addSimulate(app, arguments);
   CLI11_PARSE(app, argc, argv);
   if (!arguments.shell.empty()) return printCompletion(app, arguments.shell);
   try {
+    if (arguments.offline) return arguments.offline();
     loop::UvLoop loop;
     return loop::blockOn(loop, runCommand(loop, arguments));
   } catch (const Failure& failure) {

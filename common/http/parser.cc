@@ -13,8 +13,8 @@ namespace bhttp = beast::http;
 
 namespace {
 
-// "0\r\n\r\n", with which every chunked body ends. The library asserts that it sees so much of a last chunk: it must not
-// be shown less.
+// "0\r\n\r\n", with which every chunked body ends. The library asserts that it sees so much of a last chunk: it must
+// not be shown less.
 constexpr std::size_t kLastChunkBytes = 5;
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Manifests of Rollouts and analyses, as they come from outside: read, checked against the schema and the rules, decoded
-// and encoded, and then acted on. The engine decides in a world whose events follow from the bytes; nothing that must
-// never happen happens, the same world gets the same answer, and each turn comes to an end.
+// Manifests of Rollouts and analyses, as they come from outside: read, checked against the schema and the rules,
+// decoded and encoded, and then acted on. The engine decides in a world whose events follow from the bytes; nothing
+// that must never happen happens, the same world gets the same answer, and each turn comes to an end.
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ namespace towpath::fuzz {
 namespace {
 
 const WallTime kStart = WallTime(std::chrono::seconds(1'700'000'000));
-constexpr int kEvents = 24;           // of one play
+constexpr int kEvents = 24;            // of one play
 constexpr int kDecisionsPerTurn = 60;  // more are a turn without end
 
 // As the API server takes an object in. False: it refuses it.
@@ -83,16 +83,29 @@ class Play {
   void happen(std::uint32_t what) {
     history_ += fmt::format(" {}", what);
     switch (what) {
-      case 0: return pods(1, 2);
-      case 1: return changeTemplate();
-      case 2: return advance();
-      case 3: world_.status.abort = true; return;
-      case 4: world_.status.abort = false; return;
-      case 5: return promote();
-      case 6: return finishRuns();
-      case 7: world_.traffic.verified = draw(2) == 0; return;
-      case 8: return scale();
-      default: return pods(1, 1);
+      case 0:
+        return pods(1, 2);
+      case 1:
+        return changeTemplate();
+      case 2:
+        return advance();
+      case 3:
+        world_.status.abort = true;
+        return;
+      case 4:
+        world_.status.abort = false;
+        return;
+      case 5:
+        return promote();
+      case 6:
+        return finishRuns();
+      case 7:
+        world_.traffic.verified = draw(2) == 0;
+        return;
+      case 8:
+        return scale();
+      default:
+        return pods(1, 1);
     }
   }
 
@@ -152,9 +165,9 @@ void onRollout(const Value& object, std::uint64_t seed) {
   const Value status = api::encodeRolloutStatus(world.status);
   const model::RolloutStatus again = api::decodeRolloutStatus(Value(Object{{"status", status}}));
   require(again == world.status, json::serialize(status));
-  static_cast<void>(api::validateReferences(object, {[](std::string_view) { return nullptr; },
-                                                     [](std::string_view) { return nullptr; },
-                                                     [](std::string_view) { return nullptr; }}));
+  static_cast<void>(api::validateReferences(
+      object, {[](std::string_view) { return nullptr; }, [](std::string_view) { return nullptr; },
+               [](std::string_view) { return nullptr; }}));
   // A status from outside is one more thing that no decision may break on; a play begins with none.
   static_cast<void>(rollout::decide(world, kStart));
   if (world.invalid) return;

@@ -1,5 +1,5 @@
-// The agent protocol: frames in any pieces, every message's decoder, join tokens. What is decoded is encoded as something
-// that decodes equal.
+// The agent protocol: frames in any pieces, every message's decoder, join tokens. What is decoded is encoded as
+// something that decodes equal.
 
 #include "fuzz.h"
 #include "wire/frame.h"

@@ -18,8 +18,8 @@ TEST_CASE("faults read as they are written") {
 }
 
 TEST_CASE("what is no fault is refused, with those that there are") {
-  for (const char* text : {"", "canary", "canary-never-ready@3s", "pod-crash", "pod-crash@", "pod-crash@soon", "abort@-1s",
-                           "pod-crash=a@3s", "metric-error=@3s"}) {
+  for (const char* text : {"", "canary", "canary-never-ready@3s", "pod-crash", "pod-crash@", "pod-crash@soon",
+                           "abort@-1s", "pod-crash=a@3s", "metric-error=@3s"}) {
     CAPTURE(text);
     const Result<Fault> fault = parseFault(text);
     REQUIRE_FALSE(fault);

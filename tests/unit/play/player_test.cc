@@ -161,8 +161,8 @@ TEST_CASE("a pod that crashes delays the step, and an abort by a person goes bac
 }
 
 TEST_CASE("blue-green switches when a person promotes, doubles the pods, and clears up later") {
-  const Outcome outcome =
-      played(setupOf(rollout("{blueGreen: {activeService: active, previewService: preview, autoPromotionEnabled: false}}")));
+  const Outcome outcome = played(
+      setupOf(rollout("{blueGreen: {activeService: active, previewService: preview, autoPromotionEnabled: false}}")));
   CHECK(outcome.ending == Ending::kHealthy);
   CHECK(outcome.peak_pods == 8);
   CHECK(outcome.ended_at == 35s);
@@ -182,9 +182,10 @@ TEST_CASE("the risks of an update are read off its manifest") {
   const std::vector<std::string> risks = risksOf(setup.update, setup.find);
   REQUIRE(risks.size() == 2);
   CHECK(risks[0] == "no progress for 600 s (spec.progressDeadlineSeconds): it aborts");
-  CHECK(risks[1] ==
-        "error-ratio of errors, in the background from step 1: more than 1 failed measurements (good is: result < 0.05), "
-        "or more than 4 errors in a row; it aborts");
+  CHECK(
+      risks[1] ==
+      "error-ratio of errors, in the background from step 1: more than 1 failed measurements (good is: result < 0.05), "
+      "or more than 4 errors in a row; it aborts");
 }
 
 }  // namespace
