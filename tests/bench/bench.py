@@ -3,21 +3,30 @@
 here on a whole installation on loopback."""
 
 import argparse
+import base64
+import contextlib
+import http.client
 import json
 import os
 import pathlib
+import resource
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "demo"))
 sys.path.insert(0, str(ROOT / "tests" / "process"))
 from fleet import Fleet, wait_until  # noqa: E402
-from shop import image, rollout, route, routed_canary, Load  # noqa: E402
+from shop import GATEWAY, image, rollout, route, routed_canary, services, Load  # noqa: E402
 
 PROMOTIONS = 40
+IDLE_SECONDS = 20  # the window of a measurement of idle CPU
+HELPERS = {"fleet"}  # programs that are driven by a benchmark of this file, not run alone
 
 
 def memory_kb(pid):
@@ -51,22 +60,146 @@ def sizes(build):
     return figures
 
 
-def promote_to_live(fleet):
-    """From the CLI's patch being acknowledged (so after the store's commit) to the weight in the node's own map file and proxy: what the
-    HTTPRoute's status says is read back from HAProxy by the agent, so its path back to the API is in the figure too."""
-    samples = []
-    for number in range(PROMOTIONS):
-        weight = 30 if number % 2 else 60
-        fleet.towpath("apply", "-f", "-", stdin=json.dumps(route("bench", ("bench-stable", 100 - weight), ("bench-canary", weight))))
-        acknowledged = time.monotonic()
+class Api:
+    """The REST API as the administrator, on one kept connection: starting a command costs more than what is measured."""
 
-        def live():
-            nodes = fleet.get("httproute", "bench").get("status", {}).get("towpath", {}).get("nodes", [])
-            generation = fleet.get("httproute", "bench")["metadata"]["generation"]
-            return nodes and all(node.get("generation") == generation for node in nodes)
-        wait_until(live, 20, "the weight is live", interval=0.002)
-        samples.append(time.monotonic() - acknowledged)
+    def __init__(self, fleet):
+        config = yaml.safe_load(fleet.kubeconfig.read_text())
+        self.token = config["users"][0]["user"]["token"]
+        self.ca_file = fleet.directory / "ca.pem"
+        self.ca_file.write_bytes(base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]))
+        context = ssl.create_default_context(cafile=self.ca_file)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", fleet.port, context=context, timeout=30)
+        self.connection.connect()
+
+    def merge(self, path, patch):
+        self.connection.request("PATCH", path, body=json.dumps(patch),
+                                headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/merge-patch+json"})
+        response = self.connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{path}: {response.status} {body[:500]}")
+
+
+@contextlib.contextmanager
+def gateway(agent):
+    connection = http.client.HTTPConnection(agent.gateway_address, 8080, timeout=10)
+
+    def version():
+        connection.request("GET", "/steps")
+        response = connection.getresponse()
+        response.read()
+        return response.getheader("X-Version")
+    yield version
+    connection.close()
+
+
+def promote_to_live(fleet):
+    """From the answer to a promotion (so after the store's commit) to the first request at the node's gateway that the other version answers: the
+    steps take all requests to and fro, and one kept connection asks as fast as it is answered."""
+    steps = [{"setCanaryScale": {"replicas": 1}}]
+    for _ in range(PROMOTIONS // 2):
+        steps += [{"setWeight": 100}, {"pause": {}}, {"setWeight": 0}, {"pause": {}}]
+    fleet.apply(*routed_canary("steps", [*steps, {"setWeight": 100}, {"pause": {}}], replicas=1))
+    fleet.wait_healthy("steps", 120)
+    fleet.towpath("set", "image", "steps", f"shop={image(2)}")
+    paused = lambda r: r["status"].get("pauseConditions")
+    fleet.wait_rollout(paused, "steps")
+    api, samples = Api(fleet), []
+    with gateway(fleet.agents[0]) as version:
+        now = version()
+        for _ in range(PROMOTIONS):
+            api.merge("/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/steps/status", {"status": {"pauseConditions": None}})
+            answered, other = time.monotonic(), now
+            while other == now:
+                other = version()
+                if time.monotonic() - answered > 20:
+                    raise TimeoutError("the weight is not live")
+            samples.append(time.monotonic() - answered)
+            now = other
+            fleet.wait_rollout(paused, "steps")
+    fleet.towpath("delete", "rollout", "steps")
     return quantiles_ms(samples)
+
+
+def idle(pid):
+    """Memory and the share of a core over a while in which nothing is asked for."""
+    before = cpu_seconds(pid)
+    time.sleep(IDLE_SECONDS)
+    return memory_kb(pid) | {"core_percent": round((cpu_seconds(pid) - before) / IDLE_SECONDS * 100, 3)}
+
+
+class SimulatedNodes:
+    """bench-fleet: many nodes in one process. Their disks are memory: in a fleet each node has its own."""
+
+    def __init__(self, build, fleet, nodes):
+        self.disks = tempfile.TemporaryDirectory(prefix="towpath-bench-", dir="/dev/shm")
+        api = Api(fleet)
+        token = fleet.create_token(uses=max(nodes, 1))
+        self.process = subprocess.Popen(
+            [build / "tests/bench/fleet/bench-fleet", "--url", fleet.server, "--ca", api.ca_file, "--nodes", str(nodes), "--directory", self.disks.name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"TOWPATH_TOKEN": api.token, "TOWPATH_JOIN_TOKEN": token})
+        self.joined = self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("bench-fleet has ended")
+        return json.loads(line)
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.disks.cleanup()
+
+
+@contextlib.contextmanager
+def coordinator_with(build, nodes):
+    with tempfile.TemporaryDirectory(prefix="towpath-bench-") as directory:
+        fleet = Fleet(build, directory, nodes=0)
+        simulated = None
+        try:
+            fleet.start_coordinator()
+            simulated = SimulatedNodes(build, fleet, nodes)
+            yield fleet, simulated
+        finally:
+            if simulated:
+                simulated.close()
+            fleet.stop()
+
+
+def many_nodes(build, nodes, rollouts=50):
+    """A coordinator with simulated nodes: its memory, what it does when nothing happens, and how long a committed change of weights is on its way
+    to every node."""
+    with coordinator_with(build, nodes) as (fleet, simulated):
+        figures = {"joined_seconds": simulated.joined["seconds"], "connected": memory_kb(fleet.coordinator.pid)}
+        fleet.apply(*services("bench", "stable", "canary"), GATEWAY, route("bench", ("bench-stable", 70), ("bench-canary", 30)))
+        fleet.apply(*[rollout(f"many-{number}", {"canary": {}}, replicas=2) for number in range(rollouts)])
+        wait_until(lambda: all(r.get("status", {}).get("phase") == "Healthy" for r in fleet.list("rollouts")), 300, "all rollouts are healthy", interval=1)
+        wait_until(lambda: any(c["type"] == "Programmed" and c["status"] == "True" for c in fleet.get("gateway", "front")["status"]["conditions"]), 60,
+                   "the Gateway is programmed")
+        figures["idle"] = idle(fleet.coordinator.pid)
+        figures["weight_to_all_nodes"] = simulated.ask("weights", "bench", PROMOTIONS)
+        figures["after_changes"] = memory_kb(fleet.coordinator.pid)
+        return figures
+
+
+def watch_fan_out(build, watchers=1000):
+    """From the answer to a change until each of many watchers, over TLS, has its event."""
+    with coordinator_with(build, 0) as (fleet, simulated):
+        fleet.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fan-out"}, "data": {"n": ""}})
+        figures = simulated.ask("watchers", watchers, PROMOTIONS)
+        figures["coordinator"] = memory_kb(fleet.coordinator.pid)
+        return figures
 
 
 def whole(build):
@@ -80,11 +213,8 @@ def whole(build):
             figures["coordinator_idle_no_rollouts"] = memory_kb(fleet.coordinator.pid)
             fleet.apply(*routed_canary("bench", [{"setWeight": 20}, {"pause": {}}], replicas=10))
             fleet.wait_healthy("bench", 120)
-            before = cpu_seconds(agent.pid), cpu_seconds(fleet.coordinator.pid)
-            time.sleep(20)  # the window of the measurement
-            figures["agent_idle_10_instances"] = memory_kb(agent.pid) | {"core_percent": round((cpu_seconds(agent.pid) - before[0]) / 20 * 100, 3)}
-            figures["coordinator_idle_1_rollout"] = memory_kb(fleet.coordinator.pid) | {
-                "core_percent": round((cpu_seconds(fleet.coordinator.pid) - before[1]) / 20 * 100, 3)}
+            figures["coordinator_idle_1_rollout"] = idle(fleet.coordinator.pid)
+            figures["agent_idle_10_instances"] = idle(agent.pid)
             fleet.towpath("set", "image", "bench", f"shop={image(2)}")
             fleet.wait_rollout(lambda r: r["status"].get("pauseConditions"), "bench")
             with Load(fleet, "/bench", rate=500) as load:
@@ -104,19 +234,25 @@ def whole(build):
 
 
 def programs(build):
-    return {path.name.removeprefix("bench-"): path for path in sorted((build / "tests" / "bench").rglob("bench-*")) if path.is_file() and os.access(path, os.X_OK)}
+    return {path.name.removeprefix("bench-"): path for path in sorted((build / "tests" / "bench").rglob("bench-*"))
+            if path.is_file() and os.access(path, os.X_OK) and path.name.removeprefix("bench-") not in HELPERS}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", help="store, whole, sizes, …; all without one")
+    parser.add_argument("name", nargs="?", help="store, sizes, whole, watch, nodes; all without one")
     parser.add_argument("--build", default="build")
+    parser.add_argument("--nodes", type=int, default=100, help="of the benchmark nodes")
     parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     build = pathlib.Path(arguments.build).resolve()
     benches = {name: (lambda path=path: json.loads(subprocess.run([path], check=True, capture_output=True, text=True, timeout=600).stdout))
                for name, path in programs(build).items()}
-    benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build)}
+    benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build), "watch": lambda: watch_fan_out(build),
+                "nodes": lambda: many_nodes(build, arguments.nodes)}
+    # A connection is a file here and in the coordinator.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if arguments.name and arguments.name not in benches:
         parser.error(f"no such benchmark; there are {', '.join(benches)}")
     figures = {}
