@@ -181,7 +181,7 @@ def test_wait_for_a_gateway(fleet):
     assert "condition met" in fleet.kubectl("wait", "--for=condition=Programmed", "gateway/waited", "--timeout", "30s").stdout
     status = fleet.get("gateway", "waited")["status"]
     assert [a["value"] for a in status["addresses"]] == [agent.gateway_address for agent in fleet.agents]
-    assert fleet.kubectl("get", "gateway", "waited").stdout.splitlines()[1].split()[3] == "True"
+    assert fleet.kubectl("get", "gateway", "waited").stdout.splitlines()[1].split()[-2] == "True"
     with socket.socket() as taken:
         taken.bind((fleet.agents[1].gateway_address, 8091))
         taken.listen()
