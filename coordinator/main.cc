@@ -24,6 +24,13 @@
 #include "store/samples.h"
 #include "store/sqlite_store.h"
 
+// Read by jemalloc, where it is linked. Nearly all memory is allotted by the loop's thread: one arena for all keeps what
+// is freed where it is used again, and pages that are free go back to the system after a second.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
+}
+
 namespace {
 
 using namespace towpath;

@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include <optional>
 #include <utility>
 
 #include "http/transfer.h"
@@ -8,20 +9,30 @@
 namespace towpath::http {
 
 struct Client::Impl {
-  explicit Impl(loop::UvLoop& loop) : multi(loop) {}
+  explicit Impl(loop::UvLoop& on) : loop(on) {}
+  // Loads the library with the first request.
+  Result<void> prepare();
   Task<Result<std::string>> pinnedCa(ClientRequest request);
   Task<Result<std::unique_ptr<Transfer>>> start(ClientRequest request);
 
-  Multi multi;
+  loop::UvLoop& loop;
+  std::optional<Multi> multi;
   std::map<std::string, std::string> pinned;  // fingerprint → the CA's PEM, once seen
 };
+
+Result<void> Client::Impl::prepare() {
+  if (multi) return {};
+  if (Result<void> loaded = loadCurl(); !loaded) return loaded;
+  multi.emplace(loop);
+  return {};
+}
 
 // A connection that trusts nobody and sends nothing, to see the server's chain.
 Task<Result<std::string>> Client::Impl::pinnedCa(ClientRequest request) {
   const std::string pin = request.tls.pinned_ca_sha256;
   if (const auto known = pinned.find(pin); known != pinned.end()) co_return known->second;
   request.tls.pinned_ca_sha256.clear();
-  Transfer probe(multi, std::move(request), Transfer::Purpose::kSeeChain);
+  Transfer probe(*multi, std::move(request), Transfer::Purpose::kSeeChain);
   if (Result<void> added = probe.begin(); !added) co_return std::unexpected(added.error());
   if (Result<void> ended = co_await probe.waitForEnd(); !ended) co_return std::unexpected(ended.error());
   std::string pem = probe.chainCertificate(pin);
@@ -34,12 +45,13 @@ Task<Result<std::string>> Client::Impl::pinnedCa(ClientRequest request) {
 }
 
 Task<Result<std::unique_ptr<Transfer>>> Client::Impl::start(ClientRequest request) {
+  if (Result<void> ready = prepare(); !ready) co_return std::unexpected(ready.error());
   if (!request.tls.pinned_ca_sha256.empty()) {
     Result<std::string> ca = co_await pinnedCa(request);
     if (!ca) co_return std::unexpected(ca.error());
     request.tls.ca_pem = std::move(*ca);
   }
-  auto transfer = std::make_unique<Transfer>(multi, std::move(request), Transfer::Purpose::kExchange);
+  auto transfer = std::make_unique<Transfer>(*multi, std::move(request), Transfer::Purpose::kExchange);
   if (Result<void> added = transfer->begin(); !added) co_return std::unexpected(added.error());
   co_return transfer;
 }
@@ -121,7 +133,7 @@ Task<Result<std::unique_ptr<ResponseStream>>> Client::open(ClientRequest request
   if (!transfer) co_return std::unexpected(transfer.error());
   const auto headersOf = [](Transfer& of) -> Task<Result<void>> { co_return co_await of.waitForHeaders(); };
   Result<void> arrived = limit > Duration::zero()
-                             ? co_await loop::withTimeout(impl_->multi.loop(), limit, headersOf(**transfer))
+                             ? co_await loop::withTimeout(impl_->loop, limit, headersOf(**transfer))
                              : co_await headersOf(**transfer);
   if (!arrived) co_return std::unexpected(withContext(arrived.error(), url));
   co_return std::make_unique<Stream>(std::move(*transfer));

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <mutex>
 #include <utility>
 
 #include "base/assert.h"
@@ -14,11 +13,6 @@ namespace {
 
 constexpr std::size_t kHeld = 256u << 10;  // bytes held for a reader before the transfer pauses
 constexpr long kIdleConnections = 64;
-
-void initialiseOnce() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
 
 // libcurl turns session tickets off for TLS 1.2, and our server has no other memory of sessions: without them each
 // connection costs it a full handshake (6 ms of its core instead of 0.2). libssl is there because libcurl brought it;
@@ -38,23 +32,22 @@ long milliseconds(Duration duration) {
 }  // namespace
 
 Multi::Multi(loop::UvLoop& loop) : loop_(loop) {
-  initialiseOnce();
-  multi_ = curl_multi_init();
-  share_ = curl_share_init();
+  multi_ = curl().multi_init();
+  share_ = curl().share_init();
   TOWPATH_ASSERT(multi_ && share_, "memory for libcurl");
   // One cache of TLS sessions for all transfers: without it each would do its own full handshakes.
-  curl_share_setopt(share_, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Multi::onSocket);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Multi::onTimer);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
+  curl().share_setopt(share_, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  curl().multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Multi::onSocket);
+  curl().multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl().multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Multi::onTimer);
+  curl().multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl().multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+  curl().multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
 }
 
 Multi::~Multi() {
-  curl_multi_cleanup(multi_);
-  curl_share_cleanup(share_);
+  curl().multi_cleanup(multi_);
+  curl().share_cleanup(share_);
 }
 
 int Multi::onSocket(CURL*, curl_socket_t fd, int what, void* self, void*) {
@@ -89,35 +82,39 @@ int Multi::onTimer(CURLM*, long timeout_ms, void* self) {
 
 void Multi::act(curl_socket_t fd, int events) {
   int running = 0;
-  curl_multi_socket_action(multi_, fd, events, &running);
+  curl().multi_socket_action(multi_, fd, events, &running);
   collect();
 }
 
 void Multi::collect() {
   int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+  while (const CURLMsg* message = curl().multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     Transfer* transfer = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    curl().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
     transfer->ended(message->data.result);
   }
 }
 
 Transfer::Transfer(Multi& multi, ClientRequest request, Purpose purpose)
-    : multi_(multi), request_(std::move(request)), purpose_(purpose), easy_(curl_easy_init()), changed_(multi.loop()) {
+    : multi_(multi),
+      request_(std::move(request)),
+      purpose_(purpose),
+      easy_(curl().easy_init()),
+      changed_(multi.loop()) {
   TOWPATH_ASSERT(easy_, "memory for libcurl");
 }
 
 Transfer::~Transfer() {
-  if (added_) curl_multi_remove_handle(multi_.handle(), easy_);
-  curl_easy_cleanup(easy_);
-  curl_slist_free_all(header_list_);
-  curl_slist_free_all(connect_to_);
+  if (added_) curl().multi_remove_handle(multi_.handle(), easy_);
+  curl().easy_cleanup(easy_);
+  curl().slist_free_all(header_list_);
+  curl().slist_free_all(connect_to_);
 }
 
 template <class V>
 void Transfer::set(CURLoption option, V value) {
-  const CURLcode code = curl_easy_setopt(easy_, option, value);
+  const CURLcode code = curl().easy_setopt(easy_, option, value);
   if (set_up_ == CURLE_OK) set_up_ = code;
 }
 
@@ -143,16 +140,16 @@ void Transfer::setBasics() {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     set(CURLOPT_POSTFIELDS, request_.body.c_str());
     // libcurl's own: a form's content type, and a round trip before a body.
-    if (!request_.headers.contains("Content-Type")) header_list_ = curl_slist_append(header_list_, "Content-Type:");
-    header_list_ = curl_slist_append(header_list_, "Expect:");
+    if (!request_.headers.contains("Content-Type")) header_list_ = curl().slist_append(header_list_, "Content-Type:");
+    header_list_ = curl().slist_append(header_list_, "Expect:");
   }
   for (const Header& field : request_.headers) {
     // "Name;" is how libcurl is told to send an empty field.
     const std::string line = field.value.empty() ? field.name + ";" : field.name + ": " + field.value;
-    header_list_ = curl_slist_append(header_list_, line.c_str());
+    header_list_ = curl().slist_append(header_list_, line.c_str());
   }
   if (!request_.bearer_token.empty()) {
-    header_list_ = curl_slist_append(header_list_, ("Authorization: Bearer " + request_.bearer_token).c_str());
+    header_list_ = curl().slist_append(header_list_, ("Authorization: Bearer " + request_.bearer_token).c_str());
   }
   set(CURLOPT_HTTPHEADER, header_list_);
   if (!request_.unix_socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
@@ -208,8 +205,8 @@ Result<void> Transfer::begin() {
     // The URL names whom we expect; the connection goes to where it pointed before.
     if (Result<void> moved = redirectConnection(); !moved) return moved;
   }
-  if (set_up_ != CURLE_OK) return fail(ErrorKind::kInvalid, request_.url + ": " + curl_easy_strerror(set_up_));
-  if (curl_multi_add_handle(multi_.handle(), easy_) != CURLM_OK) return fail(ErrorKind::kInternal, "libcurl refused");
+  if (set_up_ != CURLE_OK) return fail(ErrorKind::kInvalid, request_.url + ": " + curl().easy_strerror(set_up_));
+  if (curl().multi_add_handle(multi_.handle(), easy_) != CURLM_OK) return fail(ErrorKind::kInternal, "libcurl refused");
   added_ = true;
   watchIdle();
   return {};
@@ -218,21 +215,21 @@ Result<void> Transfer::begin() {
 // https://10.0.0.1:6443/x with the expected name "coordinator" becomes https://coordinator:6443/x, connected
 // to 10.0.0.1:6443.
 Result<void> Transfer::redirectConnection() {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  const std::unique_ptr<CURLU, decltype(&::curl_url_cleanup)> url(curl().url(), curl().url_cleanup);
   const auto part = [&url](CURLUPart what) {
     char* text = nullptr;
-    if (curl_url_get(url.get(), what, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return std::string();
+    if (curl().url_get(url.get(), what, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return std::string();
     std::string copy(text);
-    curl_free(text);
+    curl().free(text);
     return copy;
   };
-  if (curl_url_set(url.get(), CURLUPART_URL, request_.url.c_str(), 0) != CURLUE_OK) {
+  if (curl().url_set(url.get(), CURLUPART_URL, request_.url.c_str(), 0) != CURLUE_OK) {
     return fail(ErrorKind::kInvalid, request_.url + ": not a URL");
   }
   const std::string& name = request_.tls.expected_name;
   const std::string port = part(CURLUPART_PORT);
-  connect_to_ = curl_slist_append(nullptr, (name + ":" + port + ":" + part(CURLUPART_HOST) + ":" + port).c_str());
-  if (curl_url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) {
+  connect_to_ = curl().slist_append(nullptr, (name + ":" + port + ":" + part(CURLUPART_HOST) + ":" + port).c_str());
+  if (curl().url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) {
     return fail(ErrorKind::kInvalid, name + ": not a host name");
   }
   set(CURLOPT_CONNECT_TO, connect_to_);
@@ -255,7 +252,7 @@ void Transfer::headerLine(std::string_view line) {
   }
   if (line.empty()) {
     long status = 0;
-    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    curl().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
     status_ = static_cast<int>(status);
     const bool redirected =
         request_.max_redirects > 0 && status >= 300 && status < 400 && headers_.contains("Location");
@@ -309,7 +306,7 @@ Error Transfer::errorOf(CURLcode code) const {
       code == CURLE_SSL_CACERT_BADFILE) {
     kind = ErrorKind::kInvalid;
   }
-  const char* reason = message_[0] != '\0' ? message_ : curl_easy_strerror(code);
+  const char* reason = message_[0] != '\0' ? message_ : curl().easy_strerror(code);
   return Error{kind, request_.url + ": " + reason, ""};
 }
 
@@ -331,7 +328,7 @@ Task<Result<std::optional<std::string>>> Transfer::read() {
       std::string piece = std::exchange(body_, {});
       if (std::exchange(paused_, false)) {
         // Gives what it held back to onBody within this call.
-        curl_easy_pause(easy_, CURLPAUSE_CONT);
+        curl().easy_pause(easy_, CURLPAUSE_CONT);
         watchIdle();
       }
       co_return piece;
@@ -344,7 +341,7 @@ Task<Result<std::optional<std::string>>> Transfer::read() {
 
 std::string Transfer::chainCertificate(const std::string& sha256_hex) const {
   curl_certinfo* chain = nullptr;
-  curl_easy_getinfo(easy_, CURLINFO_CERTINFO, &chain);
+  curl().easy_getinfo(easy_, CURLINFO_CERTINFO, &chain);
   for (int i = 0; chain && i < chain->num_of_certs; ++i) {
     for (const curl_slist* item = chain->certinfo[i]; item; item = item->next) {
       const std::string_view text(item->data);

@@ -3,8 +3,6 @@
 // sessions. Transfer: one exchange; destroying it aborts it. Callbacks of libcurl only keep bytes and wake the
 // coroutine.
 
-#include <curl/curl.h>
-
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +10,7 @@
 
 #include "base/error.h"
 #include "http/client.h"
+#include "http/curl_library.h"
 #include "loop/event.h"
 #include "loop/watch.h"
 
@@ -21,6 +20,7 @@ class Transfer;
 
 class Multi {
  public:
+  // After loadCurl().
   explicit Multi(loop::UvLoop& loop);
   Multi(const Multi&) = delete;
   Multi& operator=(const Multi&) = delete;
