@@ -1,8 +1,11 @@
 #include "probe/prober.h"
 
+#include <fmt/format.h>
+
 #include "loop/loop.h"
 #include "loop/stream.h"
 #include "loop/timeout.h"
+#include "probe/plain_http.h"
 
 namespace towpath::probe {
 namespace {
@@ -13,9 +16,19 @@ std::string urlHost(const std::string& host) { return host.find(':') == std::str
 }  // namespace
 
 loop::Task<Result<bool>> Prober::checkHttp(HttpCheck check, std::string address, Duration timeout) {
+  Result<int> status = 0;
+  if (check.https)
+    status = co_await askHttps(std::move(check), std::move(address), timeout);
+  else
+    status = co_await loop::withTimeout(loop_, timeout, askPlainHttp(loop_, std::move(check), std::move(address)));
+  if (!status) co_return std::unexpected(status.error());
+  co_return *status >= 200 && *status < 400;
+}
+
+loop::Task<Result<int>> Prober::askHttps(HttpCheck check, std::string address, Duration timeout) {
   http::ClientRequest request;
-  request.url = fmt::format("{}://{}:{}{}", check.https ? "https" : "http",
-                            urlHost(check.host.empty() ? address : check.host), check.port, check.path);
+  request.url =
+      fmt::format("https://{}:{}{}", urlHost(check.host.empty() ? address : check.host), check.port, check.path);
   request.headers.add("User-Agent", "towpath-probe");
   request.headers.add("Accept", "*/*");
   // A fresh connection each time: a probe must see what a new client sees, and hold nothing open while the instance
@@ -28,7 +41,7 @@ loop::Task<Result<bool>> Prober::checkHttp(HttpCheck check, std::string address,
   request.max_response_bytes = 1u << 20;
   auto response = co_await client_.fetch(std::move(request));
   if (!response) co_return std::unexpected(response.error());
-  co_return response->status >= 200 && response->status < 400;
+  co_return response->status;
 }
 
 loop::Task<Result<bool>> Prober::checkTcp(TcpCheck check, std::string address) {

@@ -27,6 +27,7 @@ class Prober {
 
  private:
   loop::Task<Result<bool>> checkHttp(HttpCheck check, std::string address, Duration timeout);
+  loop::Task<Result<int>> askHttps(HttpCheck check, std::string address, Duration timeout);
   loop::Task<Result<bool>> checkTcp(TcpCheck check, std::string address);
 
   loop::UvLoop& loop_;

@@ -46,13 +46,22 @@ loop::Task<Result<void>> Collector::collect() {
   last_wall_ = loop_.wallNow();
   last_ = now;
   // First what was seen, then the samples: a crash between the two loses one window and never counts one twice.
-  if (!options_.snapshot_file.empty()) {
-    const Result<void> written = co_await loop::offload(
-        loop_, [file = options_.snapshot_file, text = deltas_.snapshot()] { return writeFileAtomically(file, text); });
-    if (!written) log::warning("the snapshot of counters was not written", {{"error", written.error().message}});
-  }
+  co_await saveSnapshot();
   keep(std::move(samples));
   co_return Result<void>();
+}
+
+// Where no request came nothing is written: each write is a sync of the disk.
+loop::Task<void> Collector::saveSnapshot() {
+  if (options_.snapshot_file.empty()) co_return;
+  std::string text = deltas_.snapshot();
+  if (text == saved_) co_return;
+  const Result<void> written =
+      co_await loop::offload(loop_, [file = options_.snapshot_file, text] { return writeFileAtomically(file, text); });
+  if (written)
+    saved_ = std::move(text);
+  else
+    log::warning("the snapshot of counters was not written", {{"error", written.error().message}});
 }
 
 void Collector::keep(std::vector<wire::TrafficSample> samples) {

@@ -38,6 +38,7 @@ class Collector {
 
  private:
   loop::Task<void> run();
+  loop::Task<void> saveSnapshot();
   void keep(std::vector<wire::TrafficSample> samples);
 
   loop::UvLoop& loop_;
@@ -46,6 +47,7 @@ class Collector {
   std::function<void()> ready_;
   Deltas deltas_;
   loop::Semaphore turn_;
+  std::string saved_;  // the snapshot on the disk, if we wrote it
   WallTime last_wall_{};
   MonoTime last_{};
   std::vector<wire::TrafficSample> pending_;  // oldest first
