@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of the rollout controller work with, and what one pass knows.
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -15,6 +16,9 @@
 
 namespace towpath::control {
 
+// Told of each decision before it is carried out, in tests and the simulator; it only looks.
+using DecisionObserver = std::function<void(const rollout::World&, const rollout::Decision&, WallTime now)>;
+
 // All of it outlives the controller.
 struct RolloutContext {
   loop::Loop* loop = nullptr;
@@ -23,6 +27,7 @@ struct RolloutContext {
   Caches caches;
   TemplateFacts facts;
   traffic::RouteReports route_reports = traffic::RouteReports::kNone;
+  DecisionObserver observe_decision = {};
 };
 
 // One Rollout as this pass sees it: the object, what belongs to it, and the engine's view of both. Actions that

@@ -148,6 +148,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
   for (int i = 0; i < rollout::kMaxDecisionsPerTurn; ++i) {
     const WallTime now = context_.loop->steadyNow();
     rollout::Decision decision = rollout::decide(view.world, now);
+    if (context_.observe_decision) context_.observe_decision(view.world, decision, now);
     const std::optional<WallTime> look_again_at = decision.look_again_at;
     const Result<ActEnd> end = co_await actor_.carryOut(view, std::move(decision));
     if (view.world.traffic.applied) traffic_[view.world.uid] = view.world.traffic;

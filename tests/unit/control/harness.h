@@ -13,15 +13,12 @@
 
 #include "apiserver/local_api.h"
 #include "apiserver/registry.h"
-#include "cluster/cache.h"
-#include "cluster/events.h"
-#include "control/analysis/controller.h"
-#include "control/rollout/controller.h"
 #include "json/serialize.h"
 #include "json/yaml.h"
 #include "loop/timeout.h"
 #include "loop/virtual_loop.h"
 #include "store/memory_store.h"
+#include "support/controllers.h"
 
 namespace towpath::control {
 
@@ -115,47 +112,14 @@ class MeddlingApi final : public cluster::ObjectApi {
   loop::Event never_;
 };
 
-// What a coordinator runs; made anew after a crash.
+// One process, with what meddles between it and the API.
 struct Coordinator {
   Coordinator(loop::Loop& loop, cluster::ObjectApi& inner, metrics::ProviderContext providers,
               traffic::RouteReports reports)
-      : api(loop, inner),
-        rollouts(loop, api, cluster::kRollouts),
-        replica_sets(loop, api, cluster::kReplicaSets),
-        services(loop, api, cluster::kServices),
-        analysis_runs(loop, api, cluster::kAnalysisRuns),
-        analysis_templates(loop, api, cluster::kAnalysisTemplates),
-        cluster_templates(loop, api, cluster::kClusterAnalysisTemplates),
-        http_routes(loop, api, cluster::kHttpRoutes),
-        pods(loop, api, cluster::kPods),
-        deployments(loop, api, cluster::kDeployments),
-        events(loop, api, "rollouts-controller"),
-        rollout({.loop = &loop,
-                 .api = &api,
-                 .events = &events,
-                 .caches = {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                            &cluster_templates, &http_routes, &pods, &deployments},
-                 .facts = peerFacts(),
-                 .route_reports = reports}),
-        analysis({.loop = &loop,
-                  .api = &api,
-                  .events = &events,
-                  .analysis_runs = &analysis_runs,
-                  .providers = std::move(providers)}) {
-    for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                                  &cluster_templates, &http_routes, &pods, &deployments}) {
-      cache->start();
-    }
-    rollout.start();
-    analysis.start();
-  }
+      : api(loop, inner), controllers({loop, api, std::move(providers), reports}) {}
 
   MeddlingApi api;
-  cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
-      pods, deployments;
-  cluster::EventRecorder events;
-  RolloutController rollout;
-  AnalysisController analysis;
+  Controllers controllers;
 };
 
 struct Harness {

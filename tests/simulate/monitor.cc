@@ -1,0 +1,190 @@
+#include "simulate/monitor.h"
+
+#include <fmt/format.h>
+
+#include "api/rollout_view.h"
+#include "api/workload_view.h"
+#include "engine/rollout/invariants.h"
+#include "engine/rollout/replicas.h"
+#include "simulate/draw.h"
+
+namespace towpath::simulate {
+namespace {
+
+constexpr const char* kHash = "rollouts-pod-template-hash";
+constexpr int kDecisionsAtOnce = 400;
+
+const Value& image(const Value& object) {
+  return object.at({"spec", "template", "spec"})["containers"][0]["image"];
+}
+
+}  // namespace
+
+Monitor::Monitor(Parts parts) : parts_(std::move(parts)), start_(parts_.loop.now()) {
+  parts_.api.listen([this](const cluster::MemoryApi::Change& change) { changed(change); });
+}
+
+void Monitor::breach(RuleId id, std::string text) {
+  if (first_) return;
+  if (rule(id).tag == Tag::kWithSwitch && parts_.scenario.profile != Profile::kStrict) return;
+  first_ = Breach{id, std::move(text), parts_.loop.now() - start_};
+}
+
+void Monitor::decided(const rollout::World& world, const rollout::Decision& decision, WallTime now) {
+  for (std::string& text : rollout::checkInvariants(world, decision, now)) breach(RuleId::kDecision, std::move(text));
+  if (parts_.loop.now() != moment_) {
+    moment_ = parts_.loop.now();
+    decisions_now_ = 0;
+  }
+  if (++decisions_now_ > kDecisionsAtOnce) {
+    std::string last = decision.actions.empty() ? "nothing" : rollout::toString(decision.actions.front());
+    breach(RuleId::kBusy, fmt::format("{} decisions at one moment, the last one: {}", decisions_now_, last));
+  }
+}
+
+void Monitor::look(const std::map<std::string, int>& running) {
+  if (!recreate_ || running.size() < 2 || parts_.two_at_once()) return;
+  std::string text;
+  for (const auto& [hash, pods] : running) text += fmt::format("{} pods of {} ", pods, hash);
+  breach(RuleId::kOverlap, text);
+}
+
+void Monitor::changed(const cluster::MemoryApi::Change& change) {
+  const Value& any = change.after.isNull() ? change.before : change.after;
+  if (change.resource == cluster::kReplicaSets) {
+    setChanged(change.before, change.after);
+  } else if (change.resource == cluster::kServices) {
+    serviceChanged(change.before, change.after);
+  } else if (change.resource == cluster::kHttpRoutes) {
+    routeChanged(change.before, change.after);
+  } else if (change.resource == cluster::kRollouts) {
+    rolloutChanged(change.before, change.after);
+  } else if (change.resource == cluster::kAnalysisRuns) {
+    runChanged(change.before, change.after);
+  }
+  if (!byController() || change.resource == cluster::kEvents) return;
+  const bool measurement = change.resource == cluster::kAnalysisRuns && !change.before.isNull() && !any["status"].isNull();
+  if (measurement) return;
+  ++writes_;
+  last_write_ = parts_.loop.now();
+}
+
+void Monitor::setChanged(const Value& before, const Value& after) {
+  if (after.isNull()) {
+    sets_.erase(std::string(cluster::nameOf(before)));
+    return;
+  }
+  Set& set = sets_[std::string(cluster::nameOf(after))];
+  const std::int32_t size_before = set.set.replicas;
+  set.set = api::decodeReplicaSet(after);
+  set.version = versionOf(image(after).asStringView());
+  set.available.set(parts_.loop.now(), set.set.available_replicas);
+  if (!byController()) return;
+  if (before.isNull()) {
+    for (const auto& [name, other] : sets_) {
+      if (name != set.set.name && other.version == set.version && !other.set.deleting) {
+        breach(RuleId::kTwoSets, fmt::format("{} beside {}, both v{}", set.set.name, name, set.version));
+      }
+    }
+  } else if (set.set.replicas != size_before) {
+    checkScaled(set, size_before);
+  }
+}
+
+void Monitor::serviceChanged(const Value& before, const Value& after) {
+  if (after.isNull()) return;
+  const std::string name(cluster::nameOf(after));
+  const std::string hash = after["spec"]["selector"][kHash].asString();
+  const std::string from = before["spec"]["selector"][kHash].asString();
+  selectors_[name] = hash;
+  if (!byController() || hash == from || hash.empty()) return;
+  checkServed(name, hash);
+  if (name == "shop-active") checkActiveSwitch(from, hash);
+}
+
+void Monitor::routeChanged(const Value&, const Value& after) {
+  if (after.isNull()) return;
+  std::int64_t canary = 0, sum = 0;
+  for (const Value& backend : after["spec"]["rules"][0]["backendRefs"].asArray()) {
+    sum += backend["weight"].asInt();
+    if (backend["name"].asStringView() == "shop-canary") canary = backend["weight"].asInt();
+  }
+  const std::int64_t before = std::exchange(weight_, canary);
+  sum_ = sum;
+  if (byController() && before != canary) checkWeight(before, canary);
+}
+
+void Monitor::rolloutChanged(const Value& before, const Value& after) {
+  if (after.isNull()) return;
+  const model::RolloutStatus status_before = status_;
+  const model::RolloutSpec spec_before = spec_;
+  const bool respecified = before["metadata"]["generation"] != after["metadata"]["generation"] || before.isNull();
+  const MonoTime now = parts_.loop.now();
+  if (respecified) {
+    spec_ = api::decodeRolloutSpec(after);
+    recreate_ = cluster::annotationOf(after, "towpath.dev/strategy") == "recreate";
+    wanted_.set(now, spec_.wantedReplicas());
+    paused_.set(now, spec_.paused ? 1 : 0);
+    if (const model::CanaryStrategy* canary = spec_.canary()) {
+      const auto budget = rollout::resolveBudget(canary->max_surge, canary->max_unavailable, spec_.wantedReplicas());
+      surge_.set(now, spec_.wantedReplicas() + budget.surge);
+      unavailable_.set(now, spec_.wantedReplicas() - budget.unavailable);
+    }
+  }
+  status_ = api::decodeRolloutStatus(after);
+  aborted_.set(now, status_.abort ? 1 : 0);
+  if (!byController()) {
+    if (parts_.writer == Writer::kPerson) notePerson(status_before, spec_before);
+    return;
+  }
+  if (status_ == status_before) return;
+  checkStatus(status_before);
+  checkAbort(status_before);
+  checkAdvance(status_before);
+  checkPromoted(status_before);
+  notePauses(status_before);
+}
+
+void Monitor::runChanged(const Value& before, const Value& after) {
+  if (!before.isNull() || after.isNull() || !byController()) return;
+  const auto purpose = [](const Value& run) {
+    const Value& labels = run["metadata"]["labels"];
+    return std::tuple(labels["rollout-type"].asString(), labels["step-index"].asString(), labels[kHash].asString());
+  };
+  for (const Value* other : parts_.api.peekAll(cluster::kAnalysisRuns)) {
+    if (cluster::uidOf(*other) == cluster::uidOf(after) || purpose(*other) != purpose(after)) continue;
+    const bool ends = (*other)["spec"]["terminate"].asBool();
+    if (ends || model::isCompleted(model::parseAnalysisPhase((*other)["status"]["phase"].asStringView()))) continue;
+    breach(RuleId::kTwoRuns, fmt::format("{} beside {}", cluster::nameOf(after), cluster::nameOf(*other)));
+  }
+}
+
+const Monitor::Set* Monitor::setOf(const std::string& hash) const {
+  for (const auto& [name, set] : sets_) {
+    if (set.set.hash == hash && !hash.empty()) return &set;
+  }
+  return nullptr;
+}
+
+std::string Monitor::selectorOf(const std::string& service) const {
+  const auto found = selectors_.find(service);
+  return found == selectors_.end() ? "" : found->second;
+}
+
+std::optional<model::AnalysisPhase> Monitor::newestRun(const char* type, const std::string& hash,
+                                                       std::optional<std::int32_t> step) const {
+  std::string_view newest;
+  std::optional<model::AnalysisPhase> phase;
+  for (const Value* run : parts_.api.peekAll(cluster::kAnalysisRuns)) {
+    const Value& labels = (*run)["metadata"]["labels"];
+    if (labels["rollout-type"].asStringView() != type || labels[kHash].asStringView() != hash) continue;
+    if (step && labels["step-index"].asStringView() != std::to_string(*step)) continue;
+    // Uids rise with time here.
+    if (cluster::uidOf(*run) < newest) continue;
+    newest = cluster::uidOf(*run);
+    phase = model::parseAnalysisPhase((*run)["status"]["phase"].asStringView());
+  }
+  return phase;
+}
+
+}  // namespace towpath::simulate

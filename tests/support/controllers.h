@@ -1,0 +1,64 @@
+#pragma once
+// What a coordinator runs for rollouts and analyses, over any ObjectApi and any loop: caches, events, controllers. Made
+// anew after a crash. For the unit tests of the controllers and for the simulator.
+
+#include <functional>
+#include <utility>
+
+#include "cluster/cache.h"
+#include "cluster/events.h"
+#include "control/analysis/controller.h"
+#include "control/rollout/controller.h"
+
+namespace towpath::control {
+
+struct Controllers {
+  // The loop and the API outlive it.
+  struct Parts {
+    loop::Loop& loop;
+    cluster::ObjectApi& api;
+    metrics::ProviderContext providers;
+    traffic::RouteReports reports = traffic::RouteReports::kNone;
+    DecisionObserver observe_decision = {};
+  };
+
+  explicit Controllers(Parts parts)
+      : rollouts(parts.loop, parts.api, cluster::kRollouts),
+        replica_sets(parts.loop, parts.api, cluster::kReplicaSets),
+        services(parts.loop, parts.api, cluster::kServices),
+        analysis_runs(parts.loop, parts.api, cluster::kAnalysisRuns),
+        analysis_templates(parts.loop, parts.api, cluster::kAnalysisTemplates),
+        cluster_templates(parts.loop, parts.api, cluster::kClusterAnalysisTemplates),
+        http_routes(parts.loop, parts.api, cluster::kHttpRoutes),
+        pods(parts.loop, parts.api, cluster::kPods),
+        deployments(parts.loop, parts.api, cluster::kDeployments),
+        events(parts.loop, parts.api, "rollouts-controller"),
+        rollout({.loop = &parts.loop,
+                 .api = &parts.api,
+                 .events = &events,
+                 .caches = {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
+                            &cluster_templates, &http_routes, &pods, &deployments},
+                 .facts = peerFacts(),
+                 .route_reports = parts.reports,
+                 .observe_decision = std::move(parts.observe_decision)}),
+        analysis({.loop = &parts.loop,
+                  .api = &parts.api,
+                  .events = &events,
+                  .analysis_runs = &analysis_runs,
+                  .providers = std::move(parts.providers)}) {
+    for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
+                                  &cluster_templates, &http_routes, &pods, &deployments}) {
+      cache->start();
+    }
+    rollout.start();
+    analysis.start();
+  }
+
+  cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
+      pods, deployments;
+  cluster::EventRecorder events;
+  RolloutController rollout;
+  AnalysisController analysis;
+};
+
+}  // namespace towpath::control
