@@ -61,7 +61,7 @@ struct Completion {
 
 void completeStep(Pass& pass) {
   const model::Step* step = currentStep(pass);
-  if (step == nullptr || pass.spec().paused || !std::visit(Completion{pass}, *step)) return;
+  if (step == nullptr || isHalted(pass) || !std::visit(Completion{pass}, *step)) return;
   const std::int32_t done = stepIndex(pass) + 1;
   pass.next.current_step_index = done;
   pass.next.canary.step_analysis.reset();
