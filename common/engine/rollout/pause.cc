@@ -57,6 +57,8 @@ void writePauses(Pass& pass) {
   model::RolloutStatus& next = pass.next;
   if (isAborted(pass)) {
     next.abort = true;
+    // An abort ends a full promotion as well. One that a person asks for later is seen, and takes the abort back.
+    next.promote_full = false;
     next.aborted_at = pass.old().aborted_at && pass.old().abort ? pass.old().aborted_at : pass.stamp;
     clearPauses(next);
     announce(pass);
