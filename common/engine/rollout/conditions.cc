@@ -62,9 +62,22 @@ bool isIndefiniteStep(const Pass& pass) {
           std::holds_alternative<model::ExperimentStep>(*step));
 }
 
-bool othersWaitForScaleDown(const Pass& pass) {
-  return std::ranges::any_of(
-      otherSets(pass), [](const ReplicaSet* set) { return set->scale_down_deadline.has_value() && set->replicas > 0; });
+// Old versions that are kept for a while yet. A deadline that has passed is no reason to wait: what is scaled down then
+// may hang on the very update that does not get on.
+std::optional<WallTime> othersWaitUntil(const Pass& pass) {
+  std::optional<WallTime> until;
+  for (const ReplicaSet* set : otherSets(pass)) {
+    const bool waits = set->replicas > 0 && set->scale_down_deadline && *set->scale_down_deadline > pass.now;
+    if (waits && (!until || *set->scale_down_deadline > *until)) until = set->scale_down_deadline;
+  }
+  return until;
+}
+
+// A delay of 0 means that old versions stay (scale_down.cc): once the new one is whole, there is nothing to wait for.
+bool othersStay(const Pass& pass) {
+  if (!trafficRouted(pass) || !isCompletedNow(pass)) return false;
+  const bool whole = newSet(pass)->available_replicas >= pass.wanted();
+  return whole && pass.spec().canary()->scale_down_delay_seconds == 0;
 }
 
 WallTime deadlineOf(const Pass& pass, const Condition& progressing) {
@@ -72,7 +85,7 @@ WallTime deadlineOf(const Pass& pass, const Condition& progressing) {
 }
 
 bool deadlineApplies(const Pass& pass) {
-  return !isIndefiniteStep(pass) && !isPausedNow(pass) && !othersWaitForScaleDown(pass);
+  return !isIndefiniteStep(pass) && !isPausedNow(pass) && !othersWaitUntil(pass) && !othersStay(pass);
 }
 
 bool isTimedOut(const Pass& pass, const model::Conditions& conditions) {
@@ -110,7 +123,11 @@ void writeResumed(Pass& pass) {
 
 void writeProgressDeadline(Pass& pass) {
   const Condition* progressing = findCondition(pass.next.conditions, model::condition::kProgressing);
-  if (progressing == nullptr || !deadlineApplies(pass)) return;
+  if (progressing == nullptr) return;
+  if (!deadlineApplies(pass)) {
+    if (const std::optional<WallTime> until = othersWaitUntil(pass)) lookAgain(pass, *until + 1s);
+    return;
+  }
   if (isTimedOut(pass, pass.next.conditions)) {
     put(pass, model::condition::kProgressing, ConditionStatus::kFalse, model::reason::kProgressDeadlineExceeded,
         timeoutText(pass));
