@@ -6,8 +6,11 @@ namespace {
 
 // A service that nobody manages yet may carry full load: it moves only to a version that is all there. Later moves need
 // one pod, or a single flapping pod would block the end of a rollout.
-bool canTake(const model::Service& service, const ReplicaSet& target) {
-  if (service.managed_by.empty()) return target.replicas != 0 && target.available_replicas >= target.replicas;
+bool canTake(const Pass& pass, ServiceRole role, const model::Service& service, const ReplicaSet& target) {
+  // Behind a router without weight a canary service gets nothing, and has to be right before it gets some.
+  const bool idle = role == ServiceRole::kCanary && trafficRouted(pass) && pass.in.traffic.applied &&
+                    pass.in.traffic.applied->canary_weight == 0;
+  if (service.managed_by.empty() && !idle) return target.replicas != 0 && target.available_replicas >= target.replicas;
   return target.available_replicas > 0;
 }
 
@@ -19,7 +22,7 @@ void switchService(Pass& pass, ServiceRole role, const ReplicaSet* target, Servi
   const bool blue_green = role == ServiceRole::kActive || role == ServiceRole::kPreview;
   const bool right = service->selector_hash == target->hash;
   if (right && (!blue_green || !service->managed_by.empty())) return;
-  if (check == ServiceCheck::kWhenAvailable && !right && !canTake(*service, *target)) return;
+  if (check == ServiceCheck::kWhenAvailable && !right && !canTake(pass, role, *service, *target)) return;
   const SwitchService action{role, service->name, service->selector_hash, target->hash};
   act(pass, action);
   if (!right) {
