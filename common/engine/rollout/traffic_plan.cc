@@ -61,6 +61,7 @@ std::int32_t desiredWeight(const Pass& pass) {
   if (isAborted(pass)) return returningWeight(pass);
   if (newSet(pass) == nullptr || newSet(pass)->available_replicas == 0) return 0;
   if (promotesFully(pass)) return fullPromotionWeight(pass);
+  if (isHalted(pass)) return persistedWeight(pass);
   return steppedWeight(pass);
 }
 
@@ -79,6 +80,9 @@ bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
   // More for the canary is less for stable, which can't carry it anyway.
   if (pass.in.extensions.ship_past_broken_stable && canary_weight >= now) return true;
   const std::int32_t needed = parts(pass.wanted(), most - canary_weight, most);
+  // Of few pods a share may round to none; nothing moves to a version that cannot answer even so.
+  const bool gains = canary_weight < persistedWeight(pass) && pass.wanted() > 0;
+  if (gains && stable->available_replicas == 0) return false;
   if (stable->available_replicas >= needed) return true;
   // An abort does not wait for the last stable pod: what is left on the canary is known to be bad.
   if (isAborted(pass) && !strategy(pass).dynamic_stable_scale) return stable->available_replicas > 0;
