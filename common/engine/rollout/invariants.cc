@@ -69,12 +69,18 @@ void versionsNeverOverlap(const Check& check) {
   }
 }
 
+// A controller that has just started knows from the status what it once set.
+std::int32_t weightBefore(const World& world) {
+  if (world.traffic.applied) return world.traffic.applied->canary_weight;
+  return world.status.canary.weights ? world.status.canary.weights->canary.weight : 0;
+}
+
 void oneTraffic(const Check& check, const SetTraffic& traffic) {
   const TrafficSetting& setting = traffic.setting;
   if (setting.canary_weight < 0 || setting.canary_weight > traffic.max_weight) {
     check.fail(fmt::format("weight {} is out of range", setting.canary_weight));
   }
-  const std::int32_t before = check.before.traffic.applied ? check.before.traffic.applied->canary_weight : 0;
+  const std::int32_t before = weightBefore(check.before);
   const ReplicaSet* target = byHash(check.before, setting.canary_hash);
   const std::int32_t available = target == nullptr ? 0 : target->available_replicas;
   if (setting.canary_weight > before && available == 0) {
