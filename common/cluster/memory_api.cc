@@ -16,7 +16,7 @@ namespace {
 
 // Kinds whose status is written through its subresource only. AnalysisRuns have none, as in the CRD.
 bool hasStatus(const Resource& resource) {
-  static const std::array<const Resource*, 8> kinds = {&kRollouts, &kReplicaSets, &kPods,     &kServices,
+  static const std::array<const Resource*, 8> kinds = {&kRollouts,   &kReplicaSets, &kPods,     &kServices,
                                                        &kHttpRoutes, &kNodes,       &kGateways, &kExperiments};
   return std::ranges::any_of(kinds, [&](const Resource* kind) { return *kind == resource; });
 }
@@ -246,8 +246,8 @@ Result<ObjectRef> MemoryApi::patchNow(const Resource& resource, const std::strin
       return replace(resource, in, found->second, json::mergePatch(now, patch), options);
     case PatchType::kJson:
     case PatchType::kStrategicMerge: {
-      Result<Value> next = type == PatchType::kJson ? json::jsonPatch(now, patch)
-                                                    : json::strategicMergePatch(now, patch, resource.kind);
+      Result<Value> next =
+          type == PatchType::kJson ? json::jsonPatch(now, patch) : json::strategicMergePatch(now, patch, resource.kind);
       if (!next) return std::unexpected(next.error());
       return replace(resource, in, found->second, std::move(*next), options);
     }

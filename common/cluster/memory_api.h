@@ -91,8 +91,7 @@ class MemoryApi final : public ObjectApi {
   Table& table(const Resource& resource);
   const Entry* find(const Resource& resource, std::string_view ns, std::string_view name) const;
   // Stores `next` in place of `entry`, unless they say the same.
-  Result<ObjectRef> replace(const Resource& resource, Table& in, Entry& entry, Value next,
-                            const WriteOptions& options);
+  Result<ObjectRef> replace(const Resource& resource, Table& in, Entry& entry, Value next, const WriteOptions& options);
   void erase(const Resource& resource, Table& in, const ObjectKey& key);
   void note(Table& in, WatchEvent::Type type, const ObjectRef& object);
   void forgetOldest(Table& in);

@@ -44,8 +44,8 @@ void SimulatedCluster::changed(const cluster::MemoryApi::Change& change) {
       collect(change.before);
       return;
     }
-    const bool same = change.before["metadata"]["generation"] == change.after["metadata"]["generation"] &&
-                      !change.before.isNull();
+    const bool same =
+        change.before["metadata"]["generation"] == change.after["metadata"]["generation"] && !change.before.isNull();
     if (same) return;
     Set& set = sets_[name];
     set.name = name;
@@ -80,7 +80,8 @@ void SimulatedCluster::collect(const Value& gone) {
       for (const Value* object : api_.peekAll(*resource)) {
         if (ownerUid(*object) == uid) names.emplace_back(cluster::nameOf(*object));
       }
-      for (const std::string& name : names) (void)api_.removeNow(*resource, kNamespace, name, {.grace_period_seconds = 0});
+      for (const std::string& name : names)
+        (void)api_.removeNow(*resource, kNamespace, name, {.grace_period_seconds = 0});
     }
   });
 }
@@ -200,11 +201,8 @@ void SimulatedCluster::showPod(const Set& set, const Pod& pod) {
     object["apiVersion"] = "v1";
     object["kind"] = "Pod";
     object["metadata"] = Object{{"name", pod.name}, {"namespace", kNamespace}};
-    object["metadata"]["ownerReferences"] = Array{Object{{"apiVersion", "apps/v1"},
-                                                         {"kind", "ReplicaSet"},
-                                                         {"name", set.name},
-                                                         {"uid", set.uid},
-                                                         {"controller", true}}};
+    object["metadata"]["ownerReferences"] = Array{Object{
+        {"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", set.name}, {"uid", set.uid}, {"controller", true}}};
     object["spec"]["nodeName"] = "n1";
     (void)api_.createNow(cluster::kPods, std::move(object));
   }

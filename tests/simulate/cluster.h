@@ -30,7 +30,8 @@ class SimulatedCluster {
 
   // Pods that run (ready or not, ending ones too) of each version hash.
   std::map<std::string, int> running() const;
-  // Share of requests, of 100 parts, that the data plane really gives to the canary service; nullopt: as the route says.
+  // Share of requests, of 100 parts, that the data plane really gives to the canary service; nullopt: as the route
+  // says.
   std::optional<std::int64_t> liveWeight() const { return live_weight_; }
 
  private:

@@ -9,7 +9,7 @@ namespace towpath::simulate {
 namespace {
 
 constexpr Duration kWriteTime = 4ms;  // at most
-constexpr Duration kSpell = 1min;  // how long calls stay slow, or watches late
+constexpr Duration kSpell = 1min;     // how long calls stay slow, or watches late
 
 std::string line(const char* verb, const cluster::Resource& resource, const std::string& name,
                  const std::string& subresource = "") {

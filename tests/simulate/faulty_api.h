@@ -15,9 +15,9 @@
 
 namespace towpath::simulate {
 
-inline const std::array<cluster::Resource, 6> kLateKinds = {cluster::kRollouts,    cluster::kReplicaSets,
-                                                            cluster::kServices,    cluster::kAnalysisRuns,
-                                                            cluster::kHttpRoutes,  cluster::kPods};
+inline const std::array<cluster::Resource, 6> kLateKinds = {cluster::kRollouts,   cluster::kReplicaSets,
+                                                            cluster::kServices,   cluster::kAnalysisRuns,
+                                                            cluster::kHttpRoutes, cluster::kPods};
 
 // Faults that are due, shared by all processes of a world.
 struct Faults {

@@ -70,7 +70,8 @@ int run(const Options& options) {
                     totals.worlds, totals.updates, totals.coverage.decisions(), seconds, perMinute(totals.worlds),
                     perMinute(totals.updates)));
   for (const auto& [name, times] : totals.broken) print(fmt::format("{} broke \"{}\"\n", times, name));
-  print(fmt::format("{} passed, {} failed\n", totals.worlds - static_cast<std::uint64_t>(totals.failures), totals.failures));
+  print(fmt::format("{} passed, {} failed\n", totals.worlds - static_cast<std::uint64_t>(totals.failures),
+                    totals.failures));
   return totals.failures == 0 ? 0 : 1;
 }
 

@@ -14,9 +14,7 @@ namespace {
 constexpr const char* kHash = "rollouts-pod-template-hash";
 constexpr int kDecisionsAtOnce = 400;
 
-const Value& image(const Value& object) {
-  return object.at({"spec", "template", "spec"})["containers"][0]["image"];
-}
+const Value& image(const Value& object) { return object.at({"spec", "template", "spec"})["containers"][0]["image"]; }
 
 }  // namespace
 
@@ -63,7 +61,8 @@ void Monitor::changed(const cluster::MemoryApi::Change& change) {
     runChanged(change.before, change.after);
   }
   if (!byController() || change.resource == cluster::kEvents) return;
-  const bool measurement = change.resource == cluster::kAnalysisRuns && !change.before.isNull() && !any["status"].isNull();
+  const bool measurement =
+      change.resource == cluster::kAnalysisRuns && !change.before.isNull() && !any["status"].isNull();
   if (measurement) return;
   ++writes_;
   last_write_ = parts_.loop.now();

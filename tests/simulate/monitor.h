@@ -38,6 +38,8 @@ class Monitor {
 
   // At rest: what contradicts the phase; "" if all is right.
   std::string contradiction() const;
+  // The version that a stable or active service names, or without one the largest; 0 if none runs.
+  int servingVersion() const;
   const model::RolloutStatus& status() const { return status_; }
   const model::RolloutSpec& spec() const { return spec_; }
   bool recreate() const { return recreate_; }
@@ -68,13 +70,13 @@ class Monitor {
   void rolloutChanged(const Value& before, const Value& after);
   void runChanged(const Value& before, const Value& after);
 
-  void checkScaled(const Set& set, std::int32_t before);             // monitor_counts.cc
-  void checkRaised(const Set& set);                                  //
-  void checkLowered(const Set& set, std::int32_t before);            //
+  void checkScaled(const Set& set, std::int32_t before);                  // monitor_counts.cc
+  void checkRaised(const Set& set);                                       //
+  void checkLowered(const Set& set, std::int32_t before);                 //
   void checkServed(const std::string& service, const std::string& hash);  // monitor_traffic.cc
-  void checkWeight(std::int64_t before, std::int64_t after);         //
+  void checkWeight(std::int64_t before, std::int64_t after);              //
   void checkActiveSwitch(const std::string& before, const std::string& hash);
-  void checkStatus(const model::RolloutStatus& before);              // monitor_status.cc
+  void checkStatus(const model::RolloutStatus& before);  // monitor_status.cc
   void checkAbort(const model::RolloutStatus& before);
   void checkAdvance(const model::RolloutStatus& before);
   void checkPauseStep(const model::RolloutStatus& before, const model::PauseStep& pause);

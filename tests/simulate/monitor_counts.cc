@@ -42,7 +42,8 @@ void Monitor::checkLowered(const Set& set, std::int32_t before) {
   for (const auto& [name, other] : sets_) {
     const std::int32_t most = other.available.most(stale());
     available += std::min(other.set.replicas, most);
-    available_before += &other == &set ? std::min(before, other.available.least(stale())) : std::min(other.set.replicas, most);
+    available_before +=
+        &other == &set ? std::min(before, other.available.least(stale())) : std::min(other.set.replicas, most);
   }
   const std::int32_t least = std::min(available_before, unavailable_.least(stale()));
   if (available < least) {

@@ -11,7 +11,8 @@ namespace {
 using model::RolloutStatus;
 
 constexpr Duration kStamp = 1s;  // times in the status are whole seconds
-constexpr int kMakeUp = 90;       // the clock for decisions makes up for jumps by a hundredth of the time (loop/steady_clock.h)
+constexpr int kMakeUp =
+    90;  // the clock for decisions makes up for jumps by a hundredth of the time (loop/steady_clock.h)
 
 bool sameUpdate(const RolloutStatus& a, const RolloutStatus& b) {
   return a.current_pod_hash == b.current_pod_hash && a.current_step_hash == b.current_step_hash;
@@ -22,7 +23,6 @@ bool sameUpdate(const RolloutStatus& a, const RolloutStatus& b) {
 void Monitor::checkStatus(const RolloutStatus& before) {
   const model::CanaryStrategy* canary = spec_.canary();
   const auto unsound = [this](std::string text) { breach(RuleId::kStatusSound, std::move(text)); };
-  if (status_.abort && !status_.aborted_at && before.aborted_at) unsound("aborted without a time");
   if (status_.abort && !status_.pause_conditions.empty()) unsound("aborted and paused");
   if (status_.phase == model::RolloutPhase::kNone) unsound("no phase");
   if (status_.current_step_index && *status_.current_step_index < 0) unsound("a negative step");
@@ -40,8 +40,8 @@ void Monitor::checkAbort(const RolloutStatus& before) {
   const bool pointless = before.stable_rs == before.current_pod_hash || status_.stable_rs == status_.current_pod_hash;
   const bool superseded = !sameUpdate(before, status_);
   if (pointless || superseded || before.promote_full) return;
-  breach(RuleId::kAbortIgnored, fmt::format("of {} at step {}", before.current_pod_hash,
-                                            before.current_step_index.value_or(-1)));
+  breach(RuleId::kAbortIgnored,
+         fmt::format("of {} at step {}", before.current_pod_hash, before.current_step_index.value_or(-1)));
 }
 
 // Steps may be passed over by a full promotion, and on the way back.
@@ -56,7 +56,8 @@ bool Monitor::skips(const RolloutStatus& before) const {
 
 void Monitor::checkAdvance(const RolloutStatus& before) {
   const model::CanaryStrategy* canary = spec_.canary();
-  if (canary == nullptr || !sameUpdate(before, status_) || !before.current_step_index || !status_.current_step_index) return;
+  if (canary == nullptr || !sameUpdate(before, status_) || !before.current_step_index || !status_.current_step_index)
+    return;
   const std::int32_t index = *before.current_step_index;
   if (*status_.current_step_index <= index || skips(before)) return;
   if (static_cast<std::size_t>(index) >= canary->steps.size() || before.abort) return;

@@ -47,7 +47,8 @@ void Monitor::checkWeight(std::int64_t before, std::int64_t after) {
   const std::int32_t most = spec_.canary() == nullptr ? 100 : spec_.canary()->maxWeight();
   const std::int32_t needed = rollout::shareOf({wanted_.least(stale()), static_cast<std::int32_t>(after), most});
   if (available < needed) {
-    breach(RuleId::kShareOfCapacity, fmt::format("weight {} needs {} pods, {} are available", after, needed, available));
+    breach(RuleId::kShareOfCapacity,
+           fmt::format("weight {} needs {} pods, {} are available", after, needed, available));
   }
 }
 

@@ -91,7 +91,8 @@ void Person::carryOut(const Act& act) {
       return promote();
     case ActKind::kPromoteFull:
       if (status["currentPodHash"] != status["stableRS"]) patchStatus(Object{{"promoteFull", true}});
-      if (api_.peek(cluster::kRollouts, kNamespace, kName)["spec"]["paused"].asBool()) patchSpec(Object{{"paused", false}});
+      if (api_.peek(cluster::kRollouts, kNamespace, kName)["spec"]["paused"].asBool())
+        patchSpec(Object{{"paused", false}});
       return;
     case ActKind::kAbort:
       return patchStatus(Object{{"abort", true}});

@@ -26,7 +26,8 @@ class Random {
   }
   bool percent(int chance) { return between(0, 99) < chance; }
   Duration between(Duration least, Duration most) {
-    return least + Duration(static_cast<Duration::rep>(next() % static_cast<std::uint64_t>((most - least).count() + 1)));
+    return least +
+           Duration(static_cast<Duration::rep>(next() % static_cast<std::uint64_t>((most - least).count() + 1)));
   }
   template <class T>
   T pick(std::initializer_list<T> from) {

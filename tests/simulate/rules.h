@@ -15,10 +15,10 @@ namespace towpath::simulate {
 enum class Tag : std::uint8_t { kAlways, kWithSwitch };
 
 enum class RuleId : std::uint8_t {
-  kDecision,          // engine/rollout/invariants.cc on each decision
-  kSurge,             //
-  kUnavailable,       //
-  kServesNothing,     //
+  kDecision,       // engine/rollout/invariants.cc on each decision
+  kSurge,          //
+  kUnavailable,    //
+  kServesNothing,  //
   kScaledWhileServing,
   kShareOfCapacity,
   kActiveWhole,
@@ -50,10 +50,13 @@ struct Rule {
 inline constexpr std::array<Rule, 23> kRules = {{
     {RuleId::kDecision, "decision", Tag::kAlways, "a decision breaks an invariant of the engine"},
     {RuleId::kSurge, "surge", Tag::kAlways, "more pods than replicas + maxSurge (canary without a router)"},
-    {RuleId::kUnavailable, "unavailable", Tag::kAlways, "fewer available pods than replicas - maxUnavailable by own doing"},
+    {RuleId::kUnavailable, "unavailable", Tag::kAlways,
+     "fewer available pods than replicas - maxUnavailable by own doing"},
     {RuleId::kServesNothing, "serves-nothing", Tag::kAlways, "traffic is sent to a version with nothing ready"},
-    {RuleId::kScaledWhileServing, "scaled-while-serving", Tag::kAlways, "a version that gets traffic is scaled to nothing"},
-    {RuleId::kShareOfCapacity, "share-of-capacity", Tag::kWithSwitch, "a version gets more weight than its ready share"},
+    {RuleId::kScaledWhileServing, "scaled-while-serving", Tag::kAlways,
+     "a version that gets traffic is scaled to nothing"},
+    {RuleId::kShareOfCapacity, "share-of-capacity", Tag::kWithSwitch,
+     "a version gets more weight than its ready share"},
     {RuleId::kActiveWhole, "active-whole", Tag::kAlways, "the active version of a blue-green rollout loses pods"},
     {RuleId::kOverlap, "overlap", Tag::kAlways, "two versions run at once although `recreate` was asked for"},
     {RuleId::kAbortIgnored, "abort-ignored", Tag::kAlways, "an abort is taken back by the controller"},

@@ -12,11 +12,10 @@ namespace towpath::simulate {
 namespace {
 
 constexpr std::array<const char*, kActKinds> kActNames = {
-    "set image", "promote",     "promote --full", "abort",          "retry",          "undo",
-    "pause",     "resume",      "scale",          "restart",        "edit steps",     "touch",
-    "crash",     "second",      "watch cut",      "watch gone",     "watch repeat",   "watch late",
-    "conflict",  "write error", "lost reply",     "slow API",       "pod crash",      "pod vanish",
-    "silent",    "lying",       "wall jump"};
+    "set image", "promote",    "promote --full", "abort",      "retry",    "undo",        "pause",
+    "resume",    "scale",      "restart",        "edit steps", "touch",    "crash",       "second",
+    "watch cut", "watch gone", "watch repeat",   "watch late", "conflict", "write error", "lost reply",
+    "slow API",  "pod crash",  "pod vanish",     "silent",     "lying",    "wall jump"};
 
 Health drawHealth(Random& random) {
   const int chance = random.between(0, 99);
@@ -58,7 +57,8 @@ Act drawCommandAct(Random& random, const Scenario& scenario, Duration at) {
 
 Act drawFault(Random& random, const Scenario& scenario, Duration at) {
   Act act{.at = at};
-  act.kind = static_cast<ActKind>(random.between(static_cast<int>(ActKind::kCrash), static_cast<int>(ActKind::kWallJump)));
+  act.kind =
+      static_cast<ActKind>(random.between(static_cast<int>(ActKind::kCrash), static_cast<int>(ActKind::kWallJump)));
   act.amount = random.between(1, 6);
   act.lasts = random.between(200ms, 20s);
   if (act.kind == ActKind::kWatchLate) act.amount = random.between(0, 5);
@@ -135,8 +135,7 @@ Scenario drawScenario(std::uint64_t seed, Profile profile) {
   scenario.diligent = shape.percent(45);
   drawObjects(random.fork("objects"), scenario);
   drawActs(random.fork("acts"), scenario);
-  scenario.with_pods =
-      std::ranges::any_of(scenario.acts, [](const Act& act) { return act.kind == ActKind::kRestart; });
+  scenario.with_pods = std::ranges::any_of(scenario.acts, [](const Act& act) { return act.kind == ActKind::kRestart; });
   return scenario;
 }
 

@@ -13,8 +13,9 @@
 
 namespace towpath::simulate {
 
-// kCompatible: whatever a manifest may say; only the rules tagged `always` hold. kStrict: nothing of what the compatible
-// defaults allow and design section 5 does not (rules.h); the rules tagged `with a switch` are checked as well.
+// kCompatible: whatever a manifest may say; only the rules tagged `always` hold. kStrict: nothing of what the
+// compatible defaults allow and design section 5 does not (rules.h); the rules tagged `with a switch` are checked as
+// well.
 enum class Profile : std::uint8_t { kCompatible, kStrict };
 const char* toString(Profile profile);
 

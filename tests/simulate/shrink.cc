@@ -56,7 +56,8 @@ std::string report(const Scenario& scenario, const Outcome& outcome) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const bool shown = i < kTimelineHead || i + kTimelineTail >= lines.size();
     if (shown) text += lines[i] + "\n";
-    if (i == kTimelineHead && !shown) text += fmt::format("… {} lines …\n", lines.size() - kTimelineHead - kTimelineTail);
+    if (i == kTimelineHead && !shown)
+      text += fmt::format("… {} lines …\n", lines.size() - kTimelineHead - kTimelineTail);
   }
   return text;
 }

@@ -26,9 +26,9 @@ Value routeObject() {
   route["apiVersion"] = "gateway.networking.k8s.io/v1";
   route["kind"] = "HTTPRoute";
   route["metadata"] = Object{{"name", "shop"}, {"namespace", kNamespace}};
-  route["spec"]["rules"] = Array{
-      Object{{"backendRefs", Array{Object{{"name", "shop-stable"}, {"port", 80}, {"weight", 100}},
-                                   Object{{"name", "shop-canary"}, {"port", 80}, {"weight", 0}}}}}};
+  route["spec"]["rules"] =
+      Array{Object{{"backendRefs", Array{Object{{"name", "shop-stable"}, {"port", 80}, {"weight", 100}},
+                                         Object{{"name", "shop-canary"}, {"port", 80}, {"weight", 0}}}}}};
   return route;
 }
 
@@ -71,12 +71,12 @@ void World::sayStatus() {
     sets += fmt::format(" {}:{}/{}", set->at({"spec", "template", "spec"})["containers"][0]["image"].asStringView(),
                         (*set)["spec"]["replicas"].asInt(), (*set)["status"]["availableReplicas"].asInt());
   }
-  std::string text = fmt::format("          {} \"{}\" step {} weight {}{}{}{} |{}", status["phase"].asStringView(),
-                                 status["message"].asStringView(), status["currentStepIndex"].asInt(-1),
-                                 status["canary"]["weights"]["canary"]["weight"].asInt(-1),
-                                 status["abort"].asBool() ? " abort" : "",
-                                 status["controllerPause"].asBool() ? " controllerPause" : "",
-                                 status["pauseConditions"].asArray().empty() ? "" : " paused", sets);
+  std::string text =
+      fmt::format("          {} \"{}\" step {} weight {}{}{}{} |{}", status["phase"].asStringView(),
+                  status["message"].asStringView(), status["currentStepIndex"].asInt(-1),
+                  status["canary"]["weights"]["canary"]["weight"].asInt(-1), status["abort"].asBool() ? " abort" : "",
+                  status["controllerPause"].asBool() ? " controllerPause" : "",
+                  status["pauseConditions"].asArray().empty() ? "" : " paused", sets);
   if (text == shown_) return;
   shown_ = text;
   say(std::move(text));
@@ -148,7 +148,8 @@ void World::died(std::unique_ptr<Process>& process) {
     if (process.get() == dead) process.reset();
   });
   const bool again = &process == &first_;
-  if (again) after(1ms + Random(scenario_.seed).fork("restart").between(100ms, 8s), [this] {
+  if (again)
+    after(1ms + Random(scenario_.seed).fork("restart").between(100ms, 8s), [this] {
       if (!first_) start(first_);
     });
 }

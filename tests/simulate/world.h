@@ -31,9 +31,10 @@ enum class Trace : std::uint8_t { kNo, kYes };
 struct Outcome {
   std::optional<Breach> breach;
   Coverage coverage;
-  std::uint64_t updates = 0;           // versions that people asked for
-  std::vector<std::string> timeline;   // with Trace::kYes
-  std::uint64_t fingerprint = 0;       // of all writes in their order, with their times
+  std::uint64_t updates = 0;          // versions that people asked for
+  std::string at_rest;                // once calm: "Paused, v1 serves", …
+  std::vector<std::string> timeline;  // with Trace::kYes
+  std::uint64_t fingerprint = 0;      // of all writes in their order, with their times
 };
 
 class World {

@@ -91,6 +91,7 @@ bool World::calm() {
   second_.reset();
   if (!settles(kCalmLimit)) return false;
   const model::RolloutStatus& status = monitor_.status();
+  outcome_.at_rest = fmt::format("{}, v{} serves", toString(status.phase), monitor_.servingVersion());
   if (status.phase == model::RolloutPhase::kProgressing) monitor_.breach(RuleId::kWedged, status.message);
   if (std::string wrong = monitor_.contradiction(); !wrong.empty()) monitor_.breach(RuleId::kWrongEnd, wrong);
   return !monitor_.first();
@@ -122,7 +123,8 @@ bool World::wayOut() {
     if (!runUntil(loop_.now() + 2min)) return false;
   }
   if (monitor_.status().phase != model::RolloutPhase::kHealthy) {
-    monitor_.breach(RuleId::kNoWayOut, fmt::format("{} \"{}\"", toString(monitor_.status().phase), monitor_.status().message));
+    monitor_.breach(RuleId::kNoWayOut,
+                    fmt::format("{} \"{}\"", toString(monitor_.status().phase), monitor_.status().message));
   }
   if (monitor_.first() || !settles(kCalmLimit)) return false;
   if (std::string wrong = monitor_.contradiction(); !wrong.empty()) monitor_.breach(RuleId::kWrongEnd, wrong);
@@ -144,7 +146,9 @@ loop::Task<Result<http::Response>> World::measure(http::ClientRequest request) {
   const Quality quality = scenario_.quality(version);
   if (quality == Quality::kHangs && !random.percent(40)) co_await loop::sleep(loop_, 1h);
   co_await loop::sleep(loop_, random.percent(20) ? random.between(1s, 20s) : random.between(5ms, 300ms));
-  const auto body = [](double value) { return http::Response{.status = 200, .headers = {}, .body = fmt::format("{}", value)}; };
+  const auto body = [](double value) {
+    return http::Response{.status = 200, .headers = {}, .body = fmt::format("{}", value)};
+  };
   const bool chance = random.percent(85);
   switch (quality) {
     case Quality::kGood:

@@ -1,0 +1,106 @@
+// What the simulator once found, each as small as it was shrunk to. A world that breaks no rule is all that is asked
+// for, unless a case says more.
+
+#include <doctest/doctest.h>
+
+#include "simulate/script.h"
+#include "simulate/shrink.h"
+
+namespace towpath::simulate {
+namespace {
+
+using enum ActKind;
+
+constexpr Health kGood = Health::kGood, kBroken = Health::kBroken, kFlapping = Health::kFlapping;
+
+Outcome played(const Script& script) {
+  const Scenario scenario = scripted(script);
+  Outcome outcome = play(scenario);
+  if (outcome.breach) {
+    const std::string text = report(scenario, play(scenario, Trace::kYes));
+    FAIL(text);
+  }
+  return outcome;
+}
+
+constexpr const char* kRoute =
+    "canaryService: shop-canary, stableService: shop-stable,"
+    " trafficRouting: {plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}";
+
+}  // namespace
+
+TEST_CASE("an inconclusive background analysis holds the steps, also those that are pauses") {
+  const Outcome outcome = played(
+      {.strategy = "{canary: {analysis: {startingStep: 1, templates: [{templateName: background}], args: [{name: hash,"
+                   " valueFrom: {podTemplateHashValue: Latest}}]}, maxUnavailable: 100%, maxSurge: 10%,"
+                   " steps: [{setWeight: 62}, {setWeight: 80}, {pause: {duration: 10}}, {pause: {duration: 45}}]}}",
+       .spec = "{replicas: 7, minReadySeconds: 9}",
+       .acts = {{60s, kSetImage, 2}},
+       .healths = {kGood, kGood},
+       .qualities = {Quality::kGood, Quality::kUnclear}});
+  CHECK(outcome.at_rest.starts_with("Paused"));
+}
+
+TEST_CASE("an abort by the progress deadline ends a full promotion, and the two do not take turns for ever") {
+  const Outcome outcome = played({.strategy = "{canary: {maxSurge: 1, maxUnavailable: 0, steps: [{setWeight: 50}]}}",
+                                  .spec = "{progressDeadlineAbort: true}",
+                                  .acts = {{60s, kSetImage, 2}, {80s, kPromoteFull}},
+                                  .healths = {kGood, kBroken}});
+  CHECK(outcome.at_rest == "Degraded, v1 serves");
+}
+
+TEST_CASE("old versions that stay by scaleDownDelaySeconds 0 do not make a finished update exceed its deadline") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, scaleDownDelaySeconds: 0, steps: [{{setWeight: 50}}]}}}}", kRoute);
+  const Outcome outcome = played({.strategy = strategy, .acts = {{60s, kSetImage, 2}}, .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Healthy, v2 serves");
+}
+
+TEST_CASE("a step that lowers the weight gives nothing to a stable version that was scaled to nothing") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 100}}, {{pause: {{}}}}, {{setWeight: 57}}]}}}}",
+      kRoute);
+  played({.strategy = strategy,
+          .spec = "{replicas: 1}",
+          .acts = {{60s, kSetImage, 2}, {120s, kPromote}},
+          .healths = {kGood, kGood}});
+}
+
+TEST_CASE("an abort before any weight was set gives none to the version that is aborted") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, dynamicStableScale: true, maxSurge: 3, steps: [{{setWeight: 56}}]}}}}", kRoute);
+  played({.strategy = strategy,
+          .spec = "{progressDeadlineAbort: true, progressDeadlineSeconds: 90}",
+          .acts = {{1s, kSetImage, 2}},
+          .healths = {kGood, kBroken}});
+}
+
+TEST_CASE("the weight does not rise while a person has paused the rollout") {
+  const std::string strategy = fmt::format("{{canary: {{{}, steps: [{{setWeight: 76}}]}}}}", kRoute);
+  const Outcome outcome = played(
+      {.strategy = strategy, .acts = {{60s, kSetImage, 2}, {60s + 100ms, kPause}}, .healths = {kGood, kFlapping}});
+  CHECK(outcome.at_rest == "Paused, v1 serves");
+}
+
+TEST_CASE("the canary service names the new version before it gets weight, however early the update comes") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, replicaProgressThreshold: {{type: Percent, value: 50}}, steps: [{{pause: {{}}}}, {{setWeight: "
+      "47}}]}}}}",
+      kRoute);
+  played({.strategy = strategy,
+          .spec = "{replicas: 7}",
+          .acts = {{4s, kSetImage, 2}, {60s, kPromote}},
+          .healths = {kGood, kGood}});
+}
+
+TEST_CASE("a version kept past its scale-down deadline does not keep the progress deadline of the next one away") {
+  const Outcome outcome = played(
+      {.strategy = "{blueGreen: {activeService: shop-active, previewService: shop-preview, autoPromotionEnabled: false,"
+                   " postPromotionAnalysis: {templates: [{templateName: often}], args: [{name: hash, valueFrom:"
+                   " {podTemplateHashValue: Latest}}]}}}",
+       .acts = {{60s, kSetImage, 2}, {90s, kPromoteFull}, {105s, kSetImage, 3}},
+       .healths = {kGood, kGood, kBroken}});
+  CHECK(outcome.at_rest == "Degraded, v2 serves");
+}
+
+}  // namespace towpath::simulate
