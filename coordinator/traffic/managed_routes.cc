@@ -85,7 +85,8 @@ Path pathOf(const model::StringMatch& match) {
   return {"RegularExpression", match.regex};
 }
 
-// Is every path that `inner` matches one that the prefix `outer` matches? Prefixes go by elements: /a covers /a/b, not /ab.
+// Is every path that `inner` matches one that the prefix `outer` matches? Prefixes go by elements: /a covers /a/b, not
+// /ab.
 bool covers(const Path& outer, const Path& inner) {
   if (outer.type != "PathPrefix") return false;
   if (outer.value == "/") return true;
@@ -148,15 +149,18 @@ Result<Array> rulesOf(const std::vector<const Value*>& sources, const Target& ta
   Array rules;
   for (const Value* source : sources) {
     std::optional<Value> rule;
-    if (const auto* header = std::get_if<model::SetHeaderRouteStep>(&route)) rule = headerRule(*source, target, *header);
-    if (const auto* mirror = std::get_if<model::SetMirrorRouteStep>(&route)) rule = mirrorRule(*source, target, *mirror);
+    if (const auto* header = std::get_if<model::SetHeaderRouteStep>(&route))
+      rule = headerRule(*source, target, *header);
+    if (const auto* mirror = std::get_if<model::SetMirrorRouteStep>(&route))
+      rule = mirrorRule(*source, target, *mirror);
     if (rule) rules.push_back(named(nameOf(route), rules.size(), std::move(*rule)));
   }
   if (rules.empty()) {
-    return fail(ErrorKind::kInvalid,
-                fmt::format("managed route {}: no rule of the HTTPRoute that names both {} and {} has a path and method in "
-                            "common with what the step matches; change the step's match",
-                            nameOf(route), target.canary_service, target.stable_service));
+    return fail(
+        ErrorKind::kInvalid,
+        fmt::format("managed route {}: no rule of the HTTPRoute that names both {} and {} has a path and method in "
+                    "common with what the step matches; change the step's match",
+                    nameOf(route), target.canary_service, target.stable_service));
   }
   return rules;
 }
@@ -180,8 +184,8 @@ bool isManaged(const Value& rule, const Target& target) {
   return std::ranges::any_of(target.managed_routes, [name](const std::string& route) {
     if (route.empty() || !name.starts_with(route)) return false;
     const std::string_view rest = name.substr(route.size());
-    const bool numbered = rest.size() > 1 && rest.starts_with('-') &&
-                          rest.find_first_not_of("0123456789", 1) == std::string_view::npos;
+    const bool numbered =
+        rest.size() > 1 && rest.starts_with('-') && rest.find_first_not_of("0123456789", 1) == std::string_view::npos;
     return rest.empty() || numbered;
   });
 }

@@ -51,10 +51,10 @@ struct Completion {
     const std::optional<model::AnalysisRunRef>& run = pass.next.canary.step_analysis;
     return run && run->phase == model::AnalysisPhase::kSuccessful;
   }
+  bool operator()(const model::ExperimentStep&) const { return experimentPassed(pass); }
   bool operator()(const model::SetHeaderRouteStep&) const { return routesAreSet(pass); }
   bool operator()(const model::SetMirrorRouteStep&) const { return routesAreSet(pass); }
   // Kinds that unsupported.cc refuses before a pass comes here.
-  bool operator()(const model::ExperimentStep&) const { return false; }
   bool operator()(const model::PluginStep&) const { return false; }
   bool operator()(const model::InvalidStep&) const { return false; }
 };
@@ -65,6 +65,7 @@ void completeStep(Pass& pass) {
   const std::int32_t done = stepIndex(pass) + 1;
   pass.next.current_step_index = done;
   pass.next.canary.step_analysis.reset();
+  pass.next.canary.current_experiment.clear();
   pass.intent.remove.push_back(model::PauseReason::kCanaryPauseStep);
   eventAfterPatch(pass, "RolloutStepCompleted",
                   fmt::format("Rollout step {}/{} completed ({})", done, steps(pass).size(), model::toString(*step)));
@@ -106,9 +107,10 @@ void decideCanary(Pass& pass) {
   reconcileCanaryServices(pass);
   if (reconcileTraffic(pass) == TrafficResult::kAskAgain) return;
   const std::size_t pauses = pass.intent.add.size();
+  if (reconcileExperiments(pass) == ExperimentResult::kAskAgain) return;
   if (reconcileCanaryAnalysis(pass) == AnalysisResult::kAskAgain) return;
-  const bool paused_by_analysis = pass.intent.add.size() > pauses;
-  const bool waits = paused_by_analysis || pass.hold_promotion || scaleSets(pass);
+  const bool paused_by_verdict = pass.intent.add.size() > pauses;
+  const bool waits = paused_by_verdict || pass.hold_promotion || scaleSets(pass);
   if (!waits) reconcilePauseStep(pass);
   finish(pass);
 }

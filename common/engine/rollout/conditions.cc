@@ -55,11 +55,12 @@ bool madeProgress(const Pass& pass) {
   return step_moved || old.stable_rs != next.stable_rs || old.current_step_hash != next.current_step_hash;
 }
 
+// An experiment has deadlines of its own, once somebody has taken it up.
 bool isIndefiniteStep(const Pass& pass) {
   const model::Step* step = currentStep(pass);
-  return step != nullptr &&
-         (std::holds_alternative<model::PauseStep>(*step) || std::holds_alternative<model::AnalysisStep>(*step) ||
-          std::holds_alternative<model::ExperimentStep>(*step));
+  if (step == nullptr) return false;
+  if (std::holds_alternative<model::ExperimentStep>(*step)) return experimentIsTakenUp(pass);
+  return std::holds_alternative<model::PauseStep>(*step) || std::holds_alternative<model::AnalysisStep>(*step);
 }
 
 // Old versions that are kept for a while yet. A deadline that has passed is no reason to wait: what is scaled down then

@@ -54,6 +54,9 @@ struct ActionText {
   }
   std::string operator()(const StopAnalysis& a) const { return fmt::format("stop analysis {}", a.name); }
   std::string operator()(const DeleteAnalysisRun& a) const { return fmt::format("delete analysis {}", a.name); }
+  std::string operator()(const StartExperiment& a) const { return fmt::format("start experiment {}", a.name); }
+  std::string operator()(const StopExperiment& a) const { return fmt::format("stop experiment {}", a.name); }
+  std::string operator()(const DeleteExperiment& a) const { return fmt::format("delete experiment {}", a.name); }
   std::string operator()(const EvictPod& a) const { return fmt::format("evict pod {}", a.name); }
   std::string operator()(const PatchStatus& a) const {
     const std::string step = a.next.current_step_index ? fmt::format(", step {}", *a.next.current_step_index) : "";
@@ -75,6 +78,7 @@ OnFailure onFailure(const Action& action) {
   const bool may_wait = std::holds_alternative<DeleteReplicaSet>(action) ||
                         std::holds_alternative<DeleteAnalysisRun>(action) || std::holds_alternative<EvictPod>(action) ||
                         std::holds_alternative<SetEphemeralMetadata>(action) ||
+                        std::holds_alternative<DeleteExperiment>(action) ||
                         std::holds_alternative<ScaleWorkload>(action) || std::holds_alternative<EmitEvent>(action);
   return may_wait ? OnFailure::kReportAndContinue : OnFailure::kEndPass;
 }

@@ -149,6 +149,30 @@ struct DeleteAnalysisRun {
   bool operator==(const DeleteAnalysisRun&) const = default;
 };
 
+// Makes an Experiment of the step `step_index`, its pod templates from the two ReplicaSets. Its result (the experiment)
+// is needed; one that is refused for good is fed into World::experiment_failure.
+struct StartExperiment {
+  std::int32_t step_index = 0;
+  std::string name;         // if taken by one that isn't ours to use: append "-1", "-2", …
+  std::string hash;         // label, and value of podTemplateHashValue: Latest
+  std::string stable_hash;  // … Stable
+  int revision = 1;         // annotation
+  std::string canary_set;   // names of the ReplicaSets that specRef means
+  std::string stable_set;
+  bool operator==(const StartExperiment&) const = default;
+};
+
+// spec.terminate: true.
+struct StopExperiment {
+  std::string name;
+  bool operator==(const StopExperiment&) const = default;
+};
+
+struct DeleteExperiment {
+  std::string name;
+  bool operator==(const DeleteExperiment&) const = default;
+};
+
 // Through the eviction subresource; 429 (a disruption budget) is no error.
 struct EvictPod {
   std::string name;
@@ -173,7 +197,8 @@ struct EmitEvent {
 using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, NoteWorkloadGeneration,
                             ScaleWorkload, NoteRejected, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
                             SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
-                            StartAnalysis, StopAnalysis, DeleteAnalysisRun, EvictPod, PatchStatus, EmitEvent>;
+                            StartAnalysis, StopAnalysis, DeleteAnalysisRun, StartExperiment, StopExperiment,
+                            DeleteExperiment, EvictPod, PatchStatus, EmitEvent>;
 
 std::string toString(const Action& action);  // one line, for logs, `plan` and failing tests
 

@@ -103,6 +103,24 @@ struct Effect {
       if (run.name == a.name) run.deleting = true;
     }
   }
+  void operator()(const StartExperiment& a) const {
+    ExperimentView experiment;
+    experiment.name = a.name;
+    experiment.hash = a.hash;
+    experiment.creation_time = now;
+    world.experiments.push_back(std::move(experiment));
+    world.experiment_failure.reset();
+  }
+  void operator()(const StopExperiment& a) const {
+    for (ExperimentView& experiment : world.experiments) {
+      if (experiment.name == a.name) experiment.terminate = true;
+    }
+  }
+  void operator()(const DeleteExperiment& a) const {
+    for (ExperimentView& experiment : world.experiments) {
+      if (experiment.name == a.name) experiment.deleting = true;
+    }
+  }
   void operator()(const EvictPod& a) const {
     for (PodView& pod : world.pods) {
       if (pod.name == a.name) pod.terminating = true;

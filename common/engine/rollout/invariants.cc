@@ -171,6 +171,17 @@ void patchComesLast(const Check& check) {
   if (patches > 1) check.fail("two status patches in one decision");
 }
 
+// An abort that was carried out leaves no experiment of the rollout running.
+void abortStopsExperiments(const Check& check) {
+  const model::RolloutStatus& status = check.before.status;
+  if (!status.abort || !status.aborted_at || !check.decision.actions.empty() || check.canary() == nullptr) return;
+  if (findCondition(status.conditions, model::condition::kInvalidSpec) != nullptr) return;
+  for (const ExperimentView& experiment : check.after.experiments) {
+    if (!isCompleted(experiment.phase) && !experiment.terminate && !experiment.deleting)
+      check.fail(experiment.name + " runs on after an abort");
+  }
+}
+
 void nothingWaitsForEver(const Check& check) {
   const model::RolloutStatus& status = check.after.status;
   const bool working = status.phase == model::RolloutPhase::kProgressing;
@@ -184,7 +195,10 @@ void nothingWaitsForEver(const Check& check) {
       check.after.replica_sets, [](const ReplicaSet& set) { return set.scale_down_deadline.has_value(); });
   const bool analysed = std::ranges::any_of(check.after.analysis_runs,
                                             [](const AnalysisRunView& run) { return !isCompleted(run.phase); });
-  if (working && check.decision.actions.empty() && !check.decision.look_again_at && !judged && !analysed &&
+  const bool tried = std::ranges::any_of(check.after.experiments, [](const ExperimentView& experiment) {
+    return experiment.phase != model::AnalysisPhase::kNone && !isCompleted(experiment.phase);
+  });
+  if (working && check.decision.actions.empty() && !check.decision.look_again_at && !judged && !analysed && !tried &&
       !waiting_for_removal) {
     check.fail("waits without a deadline: " + status.message);
   }
@@ -201,6 +215,7 @@ std::vector<std::string> checkInvariants(const World& world, const Decision& dec
   versionsNeverOverlap(check);
   trafficStaysServed(check);
   patchComesLast(check);
+  abortStopsExperiments(check);
   nothingWaitsForEver(check);
   return broken;
 }

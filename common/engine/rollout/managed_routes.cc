@@ -1,6 +1,6 @@
-// Header and mirror routes: which of them the routers should have now (core-semantics 5, 6.1; core-pitfalls 67). It follows
-// from the steps that are done and the current one, as a weight does, so that a route that somebody removed, or that went
-// with the canary's pods, comes back.
+// Header and mirror routes: which of them the routers should have now (core-semantics 5, 6.1; core-pitfalls 67). It
+// follows from the steps that are done and the current one, as a weight does, so that a route that somebody removed, or
+// that went with the canary's pods, comes back.
 #include <algorithm>
 
 #include "engine/rollout/pass.h"
@@ -17,7 +17,8 @@ void setRoute(std::vector<model::ManagedRoute>& routes, const model::ManagedRout
 
 // Precedence is the order of trafficRouting.managedRoutes.
 void sortByPrecedence(std::vector<model::ManagedRoute>& routes, const std::vector<std::string>& order) {
-  std::ranges::sort(routes, {}, [&](const model::ManagedRoute& route) { return std::ranges::find(order, nameOf(route)); });
+  std::ranges::sort(routes, {},
+                    [&](const model::ManagedRoute& route) { return std::ranges::find(order, nameOf(route)); });
 }
 
 bool noneMayBe(const Pass& pass) {

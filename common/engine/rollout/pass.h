@@ -131,19 +131,25 @@ bool holdAborted(Pass& pass, std::int32_t& target);               // scale_down.
 bool scaleDownOthersCanary(Pass& pass);                           // scale_down.cc
 bool scaleDownOthersBlueGreen(Pass& pass);                        // scale_down.cc
 enum class AnalysisResult : std::uint8_t { kDone, kAskAgain };
-AnalysisResult reconcileCanaryAnalysis(Pass& pass);                       // analysis_runs.cc
-AnalysisResult reconcileBlueGreenAnalysis(Pass& pass);                    // analysis_runs.cc
-bool reconcilePauseStep(Pass& pass);                                      // pause.cc; true: waiting
-bool pauseStepCompleted(const Pass& pass, const model::PauseStep& step);  // pause.cc
-void beginStatus(Pass& pass);                                             // status.cc: what every status starts from
-void finishStatus(Pass& pass);                                            // status.cc: pauses, conditions, phase, patch
-void writePauses(Pass& pass);                                             // pause.cc
-void writeConditions(Pass& pass);                                         // conditions.cc
-void writePhase(Pass& pass);                                              // phase.cc
-void writeDuration(Pass& pass);                                           // duration.cc
-std::optional<std::string> promotionReason(const Pass& pass);             // promotion.cc
-void promote(Pass& pass, const std::string& reason);                      // promotion.cc
-bool isSaturated(const Pass& pass, const ReplicaSet* set);                // blue_green.cc: whole and available
-bool previewIsReady(const Pass& pass);  // blue_green.cc: as large as wanted now, and available
+AnalysisResult reconcileCanaryAnalysis(Pass& pass);     // analysis_runs.cc
+AnalysisResult reconcileBlueGreenAnalysis(Pass& pass);  // analysis_runs.cc
+enum class ExperimentResult : std::uint8_t { kDone, kAskAgain };
+ExperimentResult reconcileExperiments(Pass& pass);                               // experiments.cc
+void stopExperiments(Pass& pass);                                                // experiments.cc: all that still run
+bool experimentPassed(const Pass& pass);                                         // experiments.cc: of the current step
+bool experimentIsTakenUp(const Pass& pass);                                      // experiments.cc: of the current step
+std::vector<model::WeightDestination> experimentDestinations(const Pass& pass);  // experiments.cc: get traffic now
+bool reconcilePauseStep(Pass& pass);                                             // pause.cc; true: waiting
+bool pauseStepCompleted(const Pass& pass, const model::PauseStep& step);         // pause.cc
+void beginStatus(Pass& pass);                                  // status.cc: what every status starts from
+void finishStatus(Pass& pass);                                 // status.cc: pauses, conditions, phase, patch
+void writePauses(Pass& pass);                                  // pause.cc
+void writeConditions(Pass& pass);                              // conditions.cc
+void writePhase(Pass& pass);                                   // phase.cc
+void writeDuration(Pass& pass);                                // duration.cc
+std::optional<std::string> promotionReason(const Pass& pass);  // promotion.cc
+void promote(Pass& pass, const std::string& reason);           // promotion.cc
+bool isSaturated(const Pass& pass, const ReplicaSet* set);     // blue_green.cc: whole and available
+bool previewIsReady(const Pass& pass);                         // blue_green.cc: as large as wanted now, and available
 
 }  // namespace towpath::rollout

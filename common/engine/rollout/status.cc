@@ -142,6 +142,7 @@ void resetStatus(Pass& pass) {
     // Stopped now, so that none of them can be taken for a run of what comes next.
     if (!isCompleted(run.phase) && !run.terminate && !run.deleting) act(pass, StopAnalysis{run.name});
   }
+  stopExperiments(pass);
   model::RolloutStatus& next = pass.next;
   next.promote_full = false;
   next.blue_green = {};

@@ -102,6 +102,13 @@ model::TrafficWeights weightsOf(const Pass& pass, const TrafficSetting& setting)
   return weights;
 }
 
+std::string destinationsText(const std::vector<model::WeightDestination>& destinations) {
+  std::vector<std::string> texts;
+  for (const model::WeightDestination& each : destinations)
+    texts.push_back(fmt::format("{{{} {} {}}}", each.weight, each.service_name, each.hash));
+  return fmt::format("[{}]", fmt::join(texts, " "));
+}
+
 void recordWeights(Pass& pass, const TrafficSetting& setting) {
   model::TrafficWeights weights = weightsOf(pass, setting);
   const std::optional<model::TrafficWeights>& before = pass.old().canary.weights;
@@ -109,8 +116,10 @@ void recordWeights(Pass& pass, const TrafficSetting& setting) {
                     before->additional == weights.additional;
   if (!same) {
     const std::string from = before ? fmt::format("from {} ", before->canary.weight) : "";
+    const bool others = before && before->additional != weights.additional;
     eventAfterPatch(pass, "TrafficWeightUpdated",
-                    fmt::format("Traffic weight updated {}to {}", from, setting.canary_weight));
+                    fmt::format("Traffic weight updated {}to {}{}", from, setting.canary_weight,
+                                others ? ", additional: " + destinationsText(weights.additional) : ""));
   }
   // Once promoted there is nothing to wait for; a node that is away must not keep the status changing.
   if (!fullyPromoted(pass)) weights.verified = pass.in.traffic.verified;
@@ -154,7 +163,8 @@ TrafficResult reconcileTraffic(Pass& pass) {
   const std::optional<TrafficPlan> plan = planTraffic(pass);
   if (!plan) return TrafficResult::kDone;
   if (plan->canary_service_to_stable) switchService(pass, ServiceRole::kCanary, stableSet(pass), ServiceCheck::kNone);
-  const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, {}, wantedRoutes(pass)};
+  const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, experimentDestinations(pass),
+                               wantedRoutes(pass)};
   if (pass.world.traffic.applied != setting) {
     const bool emptied = sizeOf(newSet(pass)).available == 0 && persistedWeight(pass) > 0;
     act(pass, SetTraffic{setting, strategy(pass).maxWeight(), emptied});

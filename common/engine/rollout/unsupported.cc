@@ -11,12 +11,34 @@ constexpr std::int32_t kMaxReplicas = 10'000'000;
 bool carriedOut(const model::Step& step) {
   return std::holds_alternative<model::SetWeightStep>(step) || std::holds_alternative<model::PauseStep>(step) ||
          std::holds_alternative<model::SetCanaryScaleStep>(step) || std::holds_alternative<model::AnalysisStep>(step) ||
+         std::holds_alternative<model::ExperimentStep>(step) ||
          std::holds_alternative<model::SetHeaderRouteStep>(step) ||
          std::holds_alternative<model::SetMirrorRouteStep>(step);
 }
 
 std::string refuse(std::string_view path, std::string_view what) {
   return fmt::format("{}: Unsupported value: {} is not supported by this controller; remove it", path, what);
+}
+
+// Stable gives the shares of an experiment's templates away: what it has left must not be negative.
+std::optional<std::string> overdrawn(const model::CanaryStrategy& canary, std::size_t index) {
+  const auto* experiment = std::get_if<model::ExperimentStep>(&canary.steps[index]);
+  if (experiment == nullptr) return std::nullopt;
+  std::int64_t weight = 0;
+  for (std::size_t i = 0; i < index; ++i) {
+    if (const auto* step = std::get_if<model::SetWeightStep>(&canary.steps[i])) weight = step->weight;
+  }
+  for (std::size_t i = 0; i < experiment->templates.size(); ++i) {
+    const std::int32_t own = experiment->templates[i].weight.value_or(0);
+    weight += own;
+    if (own >= 0 && weight <= canary.maxWeight()) continue;
+    return fmt::format(
+        "spec.strategy.steps[{}].experiment.templates[{}].weight: Invalid value: {}: must be 0 or more, and the "
+        "weights of "
+        "the templates and of the canary together at most {}",
+        index, i, own, canary.maxWeight());
+  }
+  return std::nullopt;
 }
 
 // The api layer checks the same; arithmetic here relies on it.
@@ -37,6 +59,7 @@ std::optional<std::string> outOfRange(const model::RolloutSpec& spec) {
     if (const auto* weight = std::get_if<model::SetWeightStep>(&canary->steps[i])) {
       if (auto error = between(weight->weight, 0, canary->maxWeight(), path + ".setWeight")) return error;
     }
+    if (auto error = overdrawn(*canary, i)) return error;
     const auto* scale = std::get_if<model::SetCanaryScaleStep>(&canary->steps[i]);
     if (scale == nullptr) continue;
     if (auto error = between(scale->replicas.value_or(0), 0, kMaxReplicas, path + ".setCanaryScale.replicas"))

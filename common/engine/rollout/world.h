@@ -44,6 +44,34 @@ struct AnalysisRunView {
   bool operator==(const AnalysisRunView&) const = default;
 };
 
+// A pod template of an Experiment, as its status tells.
+struct ExperimentTemplateView {
+  std::string name;
+  std::string service_name;  // "" until it exists
+  std::string hash;          // podTemplateHash
+  bool operator==(const ExperimentTemplateView&) const = default;
+};
+
+// An Experiment that the Rollout owns.
+struct ExperimentView {
+  std::string name;
+  std::string hash;  // label rollouts-pod-template-hash: the version that it was made for
+  model::AnalysisPhase phase = model::AnalysisPhase::kNone;  // kNone: nobody has taken it up yet
+  std::string message;
+  WallTime creation_time{};
+  bool terminate = false;  // spec.terminate
+  bool deleting = false;
+  std::vector<ExperimentTemplateView> templates;
+  bool operator==(const ExperimentView&) const = default;
+};
+
+// The outcome of a StartExperiment that was refused for good, fed back for the next decision of the same turn.
+struct ExperimentFailure {
+  std::string name;
+  std::string message;
+  bool operator==(const ExperimentFailure&) const = default;
+};
+
 // Weights and managed routes as a router carries them.
 struct TrafficSetting {
   std::int32_t canary_weight = 0;
@@ -124,6 +152,8 @@ struct World {
   std::vector<ServiceView> services;
   TrafficView traffic;
   std::vector<AnalysisRunView> analysis_runs;
+  std::vector<ExperimentView> experiments;
+  std::optional<ExperimentFailure> experiment_failure;
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
   std::optional<WorkloadView> workload;

@@ -68,10 +68,11 @@ TEST_CASE("an abort takes the header route away, a retry sets it again") {
 TEST_CASE("a mirror route on nodes whose proxies cannot mirror is refused with router and step") {
   Harness harness;
   harness.reports = traffic::RouteReports::kExpected;
-  applyRouted(harness,
-              "{canary: {stableService: shop-stable, canaryService: shop-canary, trafficRouting: {managedRoutes: [{name: m}],"
-              " plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}, steps: [{setWeight: 20},"
-              " {setMirrorRoute: {name: m, match: [{method: {exact: GET}}]}}, {pause: {}}]}}");
+  applyRouted(
+      harness,
+      "{canary: {stableService: shop-stable, canaryService: shop-canary, trafficRouting: {managedRoutes: [{name: m}],"
+      " plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}, steps: [{setWeight: 20},"
+      " {setMirrorRoute: {name: m, match: [{method: {exact: GET}}]}}, {pause: {}}]}}");
   harness.start();
   harness.untilPhase("Degraded");
   const std::string message = harness.rolloutStatus()["message"].asString();

@@ -21,7 +21,8 @@ const Target kTarget{.ns = "default",
 Value yaml(std::string_view text) { return *json::parseYamlDocument(text); }
 Value route(std::string_view rules) { return yaml("{metadata: {name: r}, spec: {rules: " + std::string(rules) + "}}"); }
 
-constexpr const char* kBoth = "backendRefs: [{name: stable, port: 80, weight: 90}, {name: canary, port: 80, weight: 10}]";
+constexpr const char* kBoth =
+    "backendRefs: [{name: stable, port: 80, weight: 90}, {name: canary, port: 80, weight: 10}]";
 
 model::SetHeaderRouteStep header(std::vector<model::HeaderMatch> match) { return {"beta", std::move(match)}; }
 const model::HeaderMatch kExact{"X-Beta", {.exact = "yes", .prefix = "", .regex = ""}};
@@ -41,9 +42,10 @@ std::string names(const Value& rules) {
 }  // namespace
 
 TEST_CASE("a header route has a rule for each rule that names both services, with its matches and filters") {
-  const Value object = route(fmt::format("[{{{0}}}, {{backendRefs: [{{name: other}}]}}, {{matches: [{{method: GET, headers: "
-                                         "[{{name: A, value: b}}]}}], filters: [{{type: F}}], {0}}}]",
-                                         kBoth));
+  const Value object =
+      route(fmt::format("[{{{0}}}, {{backendRefs: [{{name: other}}]}}, {{matches: [{{method: GET, headers: "
+                        "[{{name: A, value: b}}]}}], filters: [{{type: F}}], {0}}}]",
+                        kBoth));
   const auto rules = rulesWithManagedRoutes(object, kTarget, {header({kExact})});
   REQUIRE(rules.has_value());
   CHECK(names(*rules) == "- - - beta beta-1 ");
@@ -155,9 +157,10 @@ TEST_CASE("what a router cannot do is said with the reason") {
 }
 
 TEST_CASE("the share that nodes report is the mean over the rules that send the service any") {
-  Value object = route(fmt::format("[{{{}}}, {{backendRefs: [{{name: canary}}]}}, {{backendRefs: [{{name: stable}}]}},"
-                                   " {{backendRefs: [{{name: stable, weight: 1}}, {{name: canary, weight: 0}}]}}]",
-                                   kBoth));
+  Value object =
+      route(fmt::format("[{{{}}}, {{backendRefs: [{{name: canary}}]}}, {{backendRefs: [{{name: stable}}]}},"
+                        " {{backendRefs: [{{name: stable, weight: 1}}, {{name: canary, weight: 0}}]}}]",
+                        kBoth));
   CHECK(specShare(object, "canary") == doctest::Approx((0.1 + 1) / 2));
   CHECK(specShare(object, "nobody") == 0);
 }
