@@ -16,8 +16,9 @@ struct PlayReport {
 };
 
 std::string renderPlay(const PlayReport& report);
-// {ending, message, endedSeconds, replicas, peak: {pods, seconds}, timeline: [{seconds, step, newShare, old: {pods, ready},
-// new: {pods, ready}, phase, notes}], assumptions, risks}. Seconds are numbers, with a fraction where there is one.
+// {ending, message, endedSeconds, replicas, peak: {pods, seconds}, timeline: [{seconds, step, newShare, old: {pods,
+// ready}, new: {pods, ready}, phase, notes}], assumptions, risks}. Seconds are numbers, with a fraction where there is
+// one.
 Value playToJson(const PlayReport& report);
 
 }  // namespace towpath::cli

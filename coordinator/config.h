@@ -17,6 +17,14 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
+// A program that carries out plugin steps of Rollouts.
+struct StepPluginConfig {
+  std::string name;  // as the steps name it: "owner/name"
+  std::vector<std::string> command;
+  Duration timeout = 30s;
+  bool disabled = false;
+};
+
 struct Config {
   std::string data_dir = "/var/lib/towpath-coordinator";
   std::vector<ListenAddress> listen = {{"0.0.0.0", 7443}};
@@ -32,6 +40,7 @@ struct Config {
   Duration heartbeat = 10s;
   Duration lease = 40s;
   Duration node_certificate_lifetime = std::chrono::hours(24 * 90);
+  std::vector<StepPluginConfig> step_plugins;
 };
 
 struct CommandLine {

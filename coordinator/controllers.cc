@@ -86,10 +86,12 @@ struct Controllers::Impl {
         http_routes(parts.loop, parts.rollout_api, cluster::kHttpRoutes),
         pods(parts.loop, parts.rollout_api, cluster::kPods),
         deployments(parts.loop, parts.rollout_api, cluster::kDeployments),
+        experiments(parts.loop, parts.rollout_api, cluster::kExperiments),
         caches{
-            &rollouts,    &replica_sets, &services,   &analysis_runs, &analysis_templates, &cluster_analysis_templates,
-            &http_routes, &pods,         &deployments},
+            &rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_analysis_templates,
+            &http_routes, &pods,         &deployments, nullptr,        &experiments},
         events(parts.loop, parts.rollout_api, "rollouts-controller"),
+        step_plugins(parts.loop, std::move(parts.step_plugins)),
         rollout(rolloutContext(parts)),
         analysis(analysisContext(parts)),
         edge({parts.loop, parts.store, parts.edge_api, parts.last_heard},
@@ -103,6 +105,7 @@ struct Controllers::Impl {
             .events = &events,
             .caches = caches,
             .facts = std::move(facts),
+            .step_plugins = &step_plugins,
             .route_reports = traffic::RouteReports::kExpected};
   }
   control::AnalysisContext analysisContext(const Parts& parts) {
@@ -118,9 +121,10 @@ struct Controllers::Impl {
   http::Client client;
   StoredTraffic traffic;
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_analysis_templates,
-      http_routes, pods, deployments;
+      http_routes, pods, deployments, experiments;
   control::Caches caches;
   cluster::EventRecorder events;
+  control::CommandPlugins step_plugins;
   control::RolloutController rollout;
   control::AnalysisController analysis;
   edge::Edge edge;
@@ -133,7 +137,7 @@ loop::Task<Result<void>> Controllers::start() {
   Impl& impl = *impl_;
   for (cluster::Cache* cache :
        {&impl.rollouts, &impl.replica_sets, &impl.services, &impl.analysis_runs, &impl.analysis_templates,
-        &impl.cluster_analysis_templates, &impl.http_routes, &impl.pods, &impl.deployments}) {
+        &impl.cluster_analysis_templates, &impl.http_routes, &impl.pods, &impl.deployments, &impl.experiments}) {
     cache->start();
   }
   if (Result<void> started = co_await impl.edge.start(); !started) co_return started;

@@ -2,11 +2,15 @@
 // The controllers of a coordinator without Kubernetes: rollouts, analyses, and what Kubernetes would have done (edge/),
 // with the caches that they share.
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/time.h"
 #include "cluster/object_api.h"
+#include "control/rollout/command_plugins.h"
 #include "edge/edge.h"
 #include "loop/task.h"
 #include "loop/uv_loop.h"
@@ -26,6 +30,7 @@ class Controllers {
     cluster::ObjectApi& edge_api;
     edge::LastHeard last_heard;
     Duration silence_max;  // of a node, before it is Unknown
+    std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
   };
   // What it refers to outlives it.
   explicit Controllers(Parts parts);

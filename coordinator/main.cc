@@ -147,6 +147,9 @@ void run(const coordinator::Config& config) {
                        {.session = {.heartbeat = config.heartbeat, .lease = config.lease, .version = TOWPATH_VERSION},
                         .certificate_lifetime = config.node_certificate_lifetime});
   orFail(nodes.start(), "following the store");
+  std::map<std::string, control::CommandPlugin, std::less<>> step_plugins;
+  for (const coordinator::StepPluginConfig& plugin : config.step_plugins)
+    step_plugins[plugin.name] = {plugin.command, plugin.timeout, plugin.disabled};
   coordinator::Controllers controllers(
       {.loop = loop,
        .store = *store,
@@ -154,7 +157,8 @@ void run(const coordinator::Config& config) {
        .rollout_api = rollout_api,
        .edge_api = edge_api,
        .last_heard = [&nodes](const std::string& node) { return nodes.heartbeats().lastHeard(node); },
-       .silence_max = config.lease});
+       .silence_max = config.lease,
+       .step_plugins = std::move(step_plugins)});
 
   // The door opens.
   apiserver::Rest rest(registry, users, {.version = TOWPATH_VERSION, .logs = &nodes.logs()});

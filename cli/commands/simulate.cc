@@ -18,7 +18,8 @@ Duration durationOf(const std::string& text, const char* flag) {
   throw Failure{{ErrorKind::kInvalid, fmt::format("\"{}\" is no duration such as 30s or 2m", text), flag}};
 }
 
-// Without new images the update is the manifest itself, and what runs now is taken for one that differs in its template.
+// Without new images the update is the manifest itself, and what runs now is taken for one that differs in its
+// template.
 void makeUpdate(const SimulateOptions& options, play::Setup& setup) {
   setup.update = setup.stable;
   if (options.images.empty()) {

@@ -85,9 +85,10 @@ Result<Merged> merge(const model::AnalysisRef& reference, const FindTemplate& fi
   return merged;
 }
 
-// Incoming arguments as literal values (8.2).
-Result<std::vector<model::Argument>> literal(const std::vector<model::Argument>& args, const Value& rollout,
-                                             const VersionHashes& hashes) {
+}  // namespace
+
+Result<std::vector<model::Argument>> literalArguments(const std::vector<model::Argument>& args, const Value& rollout,
+                                                      const VersionHashes& hashes) {
   std::vector<model::Argument> values;
   for (const model::Argument& argument : args) {
     model::Argument value{.name = argument.name, .value = argument.value};
@@ -106,13 +107,11 @@ Result<std::vector<model::Argument>> literal(const std::vector<model::Argument>&
   return values;
 }
 
-}  // namespace
-
 Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& reference, const VersionHashes& hashes,
                           const FindTemplate& find) {
   Result<Merged> merged = merge(reference, find);
   if (!merged) return std::unexpected(merged.error());
-  const auto incoming = literal(reference.args, rollout, hashes);
+  const auto incoming = literalArguments(reference.args, rollout, hashes);
   if (!incoming) return std::unexpected(incoming.error());
   const auto args = mergeArguments(std::move(merged->args), *incoming);
   if (!args) return std::unexpected(args.error());

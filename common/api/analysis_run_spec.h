@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/value.h"
@@ -19,6 +20,10 @@ struct VersionHashes {
   std::string latest;
   std::string stable;
 };
+
+// Arguments of a reference as literal values (8.2). kInvalid: a field that the Rollout does not have.
+Result<std::vector<model::Argument>> literalArguments(const std::vector<model::Argument>& args, const Value& rollout,
+                                                      const VersionHashes& hashes);
 
 // kInvalid for templates that are missing, contradict each other or go in a circle; arguments that have no value.
 Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& reference, const VersionHashes& hashes,

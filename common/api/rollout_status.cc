@@ -60,6 +60,7 @@ StepPluginStatus decodePluginStatus(const Value& value) {
   if (const Result<Duration> backoff = parseGoDuration(value["backoff"].asStringView())) status.backoff = *backoff;
   status.executions = intOr(value["executions"], 0);
   status.disabled = value["disabled"].asBool();
+  status.status = value["status"];
   return status;
 }
 
@@ -73,6 +74,7 @@ Value encodePluginStatus(const StepPluginStatus& status) {
   if (status.backoff) object.set("backoff", formatGoDuration(*status.backoff));
   put(object, "executions", std::int64_t{status.executions});
   put(object, "disabled", status.disabled);
+  if (!status.status.isNull()) object.set("status", status.status);
   return object;
 }
 

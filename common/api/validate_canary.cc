@@ -69,7 +69,7 @@ class CanaryCheck {
   void mirrorRoute(const Value& route, const std::string& path);
   void stringMatch(const Value& match, const std::string& path);
   void managedRoute(const Value& route, const std::string& path);
-  void experimentWeights(const Value& experiment, const std::string& path);
+  void experimentTemplates(const Value& experiment, const std::string& path);
   void arguments(const Value& step, const std::string& path);
 
   void invalid(std::string path, const Value& value, std::string_view detail) {
@@ -183,7 +183,7 @@ void CanaryCheck::step(const Value& step, const std::string& path) {
   }
   if (!header.isNull()) managedRoute(header, path + ".setHeaderRoute");
   if (!mirror.isNull()) managedRoute(mirror, path + ".setMirrorRoute");
-  experimentWeights(step["experiment"], path + ".experiment");
+  experimentTemplates(step["experiment"], path + ".experiment");
   arguments(step, path);
 }
 
@@ -266,12 +266,17 @@ void CanaryCheck::managedRoute(const Value& route, const std::string& path) {
   invalid(path, name, "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes");
 }
 
-void CanaryCheck::experimentWeights(const Value& experiment, const std::string& path) {
+void CanaryCheck::experimentTemplates(const Value& experiment, const std::string& path) {
   const Array& templates = experiment["templates"].asArray();
   for (std::size_t i = 0; i < templates.size(); ++i) {
+    const std::string template_path = json::joinPath(path + ".templates", i);
+    // The peer notices it only when the step has come.
+    const std::string_view ref = templates[i]["specRef"].asStringView();
+    if (!ref.empty() && ref != "canary" && ref != "stable")
+      invalid(template_path + ".specRef", templates[i]["specRef"], "specRef must be canary or stable");
     const Value& weight = templates[i]["weight"];
     if (weight.isNull()) continue;
-    const std::string weight_path = json::joinPath(path + ".templates", i) + ".weight";
+    const std::string weight_path = template_path + ".weight";
     if (!isRouted()) {
       invalid(weight_path, weight, "Experiment template weight cannot be set unless TrafficRouting is enabled");
     } else if (!hasAny(routing_, {"alb", "smi", "istio", "plugins"})) {

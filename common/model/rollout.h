@@ -11,6 +11,7 @@
 
 #include "base/int_or_percent.h"
 #include "base/time.h"
+#include "base/value.h"
 #include "model/analysis.h"
 #include "model/conditions.h"
 #include "model/phase.h"
@@ -271,11 +272,21 @@ struct TrafficWeights {
   bool operator==(const TrafficWeights&) const = default;
 };
 
+namespace plugin {
+inline constexpr const char* kRun = "Run";
+inline constexpr const char* kTerminate = "Terminate";
+inline constexpr const char* kAbort = "Abort";
+inline constexpr const char* kRunning = "Running";
+inline constexpr const char* kSuccessful = "Successful";
+inline constexpr const char* kFailed = "Failed";
+inline constexpr const char* kError = "Error";
+}  // namespace plugin
+
 struct StepPluginStatus {
   std::int32_t index = 0;
   std::string name;
-  std::string operation;  // Run, Terminate, Abort
-  std::string phase;      // Running, Successful, Failed, Error
+  std::string operation;  // plugin::kRun, kTerminate, kAbort
+  std::string phase;      // plugin::kRunning, kSuccessful, kFailed, kError; "" if it is disabled
   std::string message;
   std::optional<WallTime> started_at;
   std::optional<WallTime> updated_at;
@@ -283,6 +294,7 @@ struct StepPluginStatus {
   std::optional<Duration> backoff;
   std::int32_t executions = 0;
   bool disabled = false;
+  Value status;  // the plugin's own, handed to it again with the next call
   bool operator==(const StepPluginStatus&) const = default;
 };
 

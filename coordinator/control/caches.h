@@ -18,6 +18,7 @@ struct Caches {
   // What workloadRef may name; nullptr where the kind is not served.
   cluster::Cache* deployments = nullptr;
   cluster::Cache* pod_templates = nullptr;
+  cluster::Cache* experiments = nullptr;  // nullptr: no step makes one
 };
 
 }  // namespace towpath::control

@@ -1,6 +1,7 @@
 #pragma once
-// ReportQueue: what the coordinator has not acknowledged yet. Of pods, routes and gateways only the newest state counts; samples
-// and events are rings that forget the oldest. A report that was taken stays as it is until it is acknowledged.
+// ReportQueue: what the coordinator has not acknowledged yet. Of pods, routes and gateways only the newest state
+// counts; samples and events are rings that forget the oldest. A report that was taken stays as it is until it is
+// acknowledged.
 
 #include <cstdint>
 #include <deque>
@@ -30,7 +31,8 @@ class ReportQueue {
 
   // Something waits that should go up soon (a condition alone waits for the heartbeat).
   bool urgent() const {
-    return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !gateways_.empty() || !events_.empty() || !samples_.empty();
+    return in_flight_.has_value() || !pods_.empty() || !routes_.empty() || !gateways_.empty() || !events_.empty() ||
+           !samples_.empty();
   }
 
   // The report to send: the one in flight again, or a new one of all that waits, up to its bounds.

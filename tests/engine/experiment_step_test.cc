@@ -218,7 +218,8 @@ TEST_CASE("one that cannot be made is said, and the progress deadline applies") 
   s.world.experiment_failure = ExperimentFailure{"shop-v2-2-0", "no template"};
   const Decision decision = decide(s.world, s.now);
   CHECK(std::ranges::any_of(decision.actions, [](const Action& action) {
-    return toString(action) == "event (warning) ExperimentCreateError: Failed to create Experiment 'shop-v2-2-0': no template";
+    return toString(action) ==
+           "event (warning) ExperimentCreateError: Failed to create Experiment 'shop-v2-2-0': no template";
   }));
   CHECK(decision.look_again_at.has_value());
 }
@@ -234,7 +235,8 @@ TEST_CASE("templates with a weight take their share from stable while the experi
   CHECK(additional(s) == "shop-v2-2-1-baseline=5 shop-v2-2-1-trial=5 ");
   CHECK(s.status().canary.weights->stable.weight == 70);
   CHECK(s.weight() == 20);
-  CHECK(s.said("Traffic weight updated from 20 to 20, additional: [{5 shop-v2-2-1-baseline b} {5 shop-v2-2-1-trial t}]"));
+  CHECK(
+      s.said("Traffic weight updated from 20 to 20, additional: [{5 shop-v2-2-1-baseline b} {5 shop-v2-2-1-trial t}]"));
   SUBCASE("and give it back when it ends") {
     report(s, "shop-v2-2-1", AnalysisPhase::kSuccessful);
     s.converge();

@@ -18,6 +18,7 @@ struct Controllers {
     loop::Loop& loop;
     cluster::ObjectApi& api;
     metrics::ProviderContext providers;
+    StepPlugins* step_plugins = nullptr;
     traffic::RouteReports reports = traffic::RouteReports::kNone;
     DecisionObserver observe_decision = {};
   };
@@ -32,13 +33,15 @@ struct Controllers {
         http_routes(parts.loop, parts.api, cluster::kHttpRoutes),
         pods(parts.loop, parts.api, cluster::kPods),
         deployments(parts.loop, parts.api, cluster::kDeployments),
+        experiments(parts.loop, parts.api, cluster::kExperiments),
         events(parts.loop, parts.api, "rollouts-controller"),
         rollout({.loop = &parts.loop,
                  .api = &parts.api,
                  .events = &events,
                  .caches = {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                            &cluster_templates, &http_routes, &pods, &deployments},
+                            &cluster_templates, &http_routes, &pods, &deployments, nullptr, &experiments},
                  .facts = peerFacts(),
+                 .step_plugins = parts.step_plugins,
                  .route_reports = parts.reports,
                  .observe_decision = std::move(parts.observe_decision)}),
         analysis({.loop = &parts.loop,
@@ -47,7 +50,7 @@ struct Controllers {
                   .analysis_runs = &analysis_runs,
                   .providers = std::move(parts.providers)}) {
     for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                                  &cluster_templates, &http_routes, &pods, &deployments}) {
+                                  &cluster_templates, &http_routes, &pods, &deployments, &experiments}) {
       cache->start();
     }
     rollout.start();
@@ -55,7 +58,7 @@ struct Controllers {
   }
 
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
-      pods, deployments;
+      pods, deployments, experiments;
   cluster::EventRecorder events;
   RolloutController rollout;
   AnalysisController analysis;

@@ -54,8 +54,8 @@ struct Completion {
   bool operator()(const model::ExperimentStep&) const { return experimentPassed(pass); }
   bool operator()(const model::SetHeaderRouteStep&) const { return routesAreSet(pass); }
   bool operator()(const model::SetMirrorRouteStep&) const { return routesAreSet(pass); }
-  // Kinds that unsupported.cc refuses before a pass comes here.
-  bool operator()(const model::PluginStep&) const { return false; }
+  bool operator()(const model::PluginStep&) const { return pluginStepCompleted(pass, stepIndex(pass)); }
+  // unsupported.cc refuses it before a pass comes here.
   bool operator()(const model::InvalidStep&) const { return false; }
 };
 
@@ -111,7 +111,8 @@ void decideCanary(Pass& pass) {
   if (reconcileCanaryAnalysis(pass) == AnalysisResult::kAskAgain) return;
   const bool paused_by_verdict = pass.intent.add.size() > pauses;
   const bool waits = paused_by_verdict || pass.hold_promotion || scaleSets(pass);
-  if (!waits) reconcilePauseStep(pass);
+  const bool pausing = !waits && reconcilePauseStep(pass);
+  reconcileStepPlugins(pass, waits || pausing ? StepGate::kWaiting : StepGate::kOpen);
   finish(pass);
 }
 

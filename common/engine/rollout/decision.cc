@@ -57,6 +57,9 @@ struct ActionText {
   std::string operator()(const StartExperiment& a) const { return fmt::format("start experiment {}", a.name); }
   std::string operator()(const StopExperiment& a) const { return fmt::format("stop experiment {}", a.name); }
   std::string operator()(const DeleteExperiment& a) const { return fmt::format("delete experiment {}", a.name); }
+  std::string operator()(const RunStepPlugin& a) const {
+    return fmt::format("step plugin {} (step {}): {}", a.name, a.index + 1, a.operation);
+  }
   std::string operator()(const EvictPod& a) const { return fmt::format("evict pod {}", a.name); }
   std::string operator()(const PatchStatus& a) const {
     const std::string step = a.next.current_step_index ? fmt::format(", step {}", *a.next.current_step_index) : "";

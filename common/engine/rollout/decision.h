@@ -173,6 +173,19 @@ struct DeleteExperiment {
   bool operator==(const DeleteExperiment&) const = default;
 };
 
+// Begins a call of a step plugin. Nobody waits for it in this turn: its answer comes with World::plugin_call, and is a
+// reason to look at the Rollout again. While another one works, it waits its turn.
+struct RunStepPlugin {
+  std::int32_t index = 0;
+  std::string name;
+  std::string operation;  // model::plugin::kRun, kTerminate, kAbort
+  std::int32_t execution = 1;
+  WallTime started_at{};  // of the run
+  Value status;           // the plugin's own, as it was last
+  bool awaited = true;    // false: its attempt is over, the answer is of no use, and so is any other
+  bool operator==(const RunStepPlugin&) const = default;
+};
+
 // Through the eviction subresource; 429 (a disruption budget) is no error.
 struct EvictPod {
   std::string name;
@@ -198,7 +211,7 @@ using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetada
                             ScaleWorkload, NoteRejected, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
                             SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
                             StartAnalysis, StopAnalysis, DeleteAnalysisRun, StartExperiment, StopExperiment,
-                            DeleteExperiment, EvictPod, PatchStatus, EmitEvent>;
+                            DeleteExperiment, RunStepPlugin, EvictPod, PatchStatus, EmitEvent>;
 
 std::string toString(const Action& action);  // one line, for logs, `plan` and failing tests
 

@@ -121,6 +121,15 @@ struct Effect {
       if (experiment.name == a.name) experiment.deleting = true;
     }
   }
+  void operator()(const RunStepPlugin& a) const {
+    world.plugin_call.reset();
+    if (!a.awaited) return;
+    world.plugin_call = PluginCall{.started_at = a.started_at,
+                                   .index = a.index,
+                                   .operation = a.operation,
+                                   .execution = a.execution,
+                                   .answer = std::nullopt};
+  }
   void operator()(const EvictPod& a) const {
     for (PodView& pod : world.pods) {
       if (pod.name == a.name) pod.terminating = true;

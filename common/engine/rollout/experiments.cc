@@ -47,8 +47,8 @@ bool noneMayRun(const Pass& pass) {
          stableSet(pass) == nullptr;
 }
 
-// The one of this step that the status names, or one that was made for it, but whose name did not reach the status: by this
-// turn's StartExperiment, or by a controller that stopped in between.
+// The one of this step that the status names, or one that was made for it, but whose name did not reach the status: by
+// this turn's StartExperiment, or by a controller that stopped in between.
 const ExperimentView* current(const Pass& pass) {
   if (noneMayRun(pass)) return nullptr;
   const ExperimentView* named = find(pass, pass.old().canary.current_experiment);
@@ -123,9 +123,8 @@ void judge(Pass& pass, const ExperimentView& experiment) {
 }
 
 bool ofLivingSet(const Pass& pass, const ExperimentView& experiment) {
-  return std::ranges::any_of(pass.world.replica_sets, [&](const ReplicaSet& set) {
-    return set.hash == experiment.hash && !set.deleting;
-  });
+  return std::ranges::any_of(pass.world.replica_sets,
+                             [&](const ReplicaSet& set) { return set.hash == experiment.hash && !set.deleting; });
 }
 
 void collectOld(Pass& pass, std::string_view kept_name) {

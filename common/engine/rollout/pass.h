@@ -139,17 +139,21 @@ void stopExperiments(Pass& pass);                                               
 bool experimentPassed(const Pass& pass);                                         // experiments.cc: of the current step
 bool experimentIsTakenUp(const Pass& pass);                                      // experiments.cc: of the current step
 std::vector<model::WeightDestination> experimentDestinations(const Pass& pass);  // experiments.cc: get traffic now
-bool reconcilePauseStep(Pass& pass);                                             // pause.cc; true: waiting
-bool pauseStepCompleted(const Pass& pass, const model::PauseStep& step);         // pause.cc
-void beginStatus(Pass& pass);                                  // status.cc: what every status starts from
-void finishStatus(Pass& pass);                                 // status.cc: pauses, conditions, phase, patch
-void writePauses(Pass& pass);                                  // pause.cc
-void writeConditions(Pass& pass);                              // conditions.cc
-void writePhase(Pass& pass);                                   // phase.cc
-void writeDuration(Pass& pass);                                // duration.cc
-std::optional<std::string> promotionReason(const Pass& pass);  // promotion.cc
-void promote(Pass& pass, const std::string& reason);           // promotion.cc
-bool isSaturated(const Pass& pass, const ReplicaSet* set);     // blue_green.cc: whole and available
-bool previewIsReady(const Pass& pass);                         // blue_green.cc: as large as wanted now, and available
+enum class StepGate : std::uint8_t { kOpen, kWaiting };                   // may the current step begin and go on?
+void reconcileStepPlugins(Pass& pass, StepGate gate);                     // step_plugins.cc
+void leaveStepPlugins(Pass& pass);                                        // step_plugins.cc: the attempt is over
+bool pluginStepCompleted(const Pass& pass, std::int32_t index);           // step_plugins.cc
+bool reconcilePauseStep(Pass& pass);                                      // pause.cc; true: waiting
+bool pauseStepCompleted(const Pass& pass, const model::PauseStep& step);  // pause.cc
+void beginStatus(Pass& pass);                                             // status.cc: what every status starts from
+void finishStatus(Pass& pass);                                            // status.cc: pauses, conditions, phase, patch
+void writePauses(Pass& pass);                                             // pause.cc
+void writeConditions(Pass& pass);                                         // conditions.cc
+void writePhase(Pass& pass);                                              // phase.cc
+void writeDuration(Pass& pass);                                           // duration.cc
+std::optional<std::string> promotionReason(const Pass& pass);             // promotion.cc
+void promote(Pass& pass, const std::string& reason);                      // promotion.cc
+bool isSaturated(const Pass& pass, const ReplicaSet* set);                // blue_green.cc: whole and available
+bool previewIsReady(const Pass& pass);  // blue_green.cc: as large as wanted now, and available
 
 }  // namespace towpath::rollout

@@ -130,6 +130,7 @@ void beginStatus(Pass& pass) {
     next.current_step_index = old.current_step_index;
     next.canary.weights = old.canary.weights;
     next.canary.stable_ping_pong = old.canary.stable_ping_pong;
+    next.canary.step_plugins = old.canary.step_plugins;
   } else {
     next.blue_green.scale_up_preview_checkpoint = old.blue_green.scale_up_preview_checkpoint;
     next.blue_green.pre_promotion_analysis = old.blue_green.pre_promotion_analysis;
@@ -143,6 +144,7 @@ void resetStatus(Pass& pass) {
     if (!isCompleted(run.phase) && !run.terminate && !run.deleting) act(pass, StopAnalysis{run.name});
   }
   stopExperiments(pass);
+  leaveStepPlugins(pass);
   model::RolloutStatus& next = pass.next;
   next.promote_full = false;
   next.blue_green = {};

@@ -72,6 +72,27 @@ struct ExperimentFailure {
   bool operator==(const ExperimentFailure&) const = default;
 };
 
+// What a step plugin answered, or why it did not.
+struct PluginAnswer {
+  std::string phase;  // model::plugin::kRunning, kSuccessful, kFailed
+  std::string message;
+  std::optional<Duration> requeue_after;
+  Value status;
+  std::string error;  // not empty: it could not be asked, or its answer was none
+  bool disabled = false;
+  bool operator==(const PluginAnswer&) const = default;
+};
+
+// The last call of a step plugin that was begun for the Rollout. They take their time, and there is one at a time.
+struct PluginCall {
+  WallTime started_at{};   // of the run that it belongs to: another attempt has another run
+  std::int32_t index = 0;  // of the step
+  std::string operation;
+  std::int32_t execution = 1;          // how many times the operation was called for, this one included
+  std::optional<PluginAnswer> answer;  // nullopt: it still works
+  bool operator==(const PluginCall&) const = default;
+};
+
 // Weights and managed routes as a router carries them.
 struct TrafficSetting {
   std::int32_t canary_weight = 0;
@@ -154,6 +175,7 @@ struct World {
   std::vector<AnalysisRunView> analysis_runs;
   std::vector<ExperimentView> experiments;
   std::optional<ExperimentFailure> experiment_failure;
+  std::optional<PluginCall> plugin_call;
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
   std::optional<WorkloadView> workload;

@@ -9,6 +9,7 @@
 #include "api/workload_view.h"
 #include "base/log.h"
 #include "control/objects/patches.h"
+#include "control/rollout/act_parts.h"
 #include "control/rollout/analysis_runs.h"
 #include "control/rollout/gather.h"
 #include "control/rollout/replica_sets.h"
@@ -17,13 +18,6 @@
 
 namespace towpath::control {
 namespace {
-
-constexpr int kMaxRunNames = 100;  // "name", "name.1", …: retries of one analysis of one revision
-
-bool controlledBy(const cluster::ObjectRef& object, const std::string& uid) {
-  const cluster::OwnerRef* owner = object->meta().controllerOwner();
-  return owner && owner->uid == uid;
-}
 
 Value annotation(const char* key, Value value) {
   Value patch;
@@ -42,12 +36,6 @@ std::vector<std::string> formerDestinations(const View& view, const rollout::Tra
     if (!stays) names.push_back(before.service_name);
   }
   return names;
-}
-
-// Gone already is as good as removed.
-Result<void> unlessGone(Result<void> removed) {
-  if (!removed && removed.error().kind == ErrorKind::kNotFound) return {};
-  return removed;
 }
 
 }  // namespace
@@ -283,7 +271,7 @@ loop::Task<std::optional<bool>> Actor::verifyTraffic(View& view) {
 
 loop::Task<Result<cluster::ObjectRef>> Actor::createRun(View& view, Value run) {
   const std::string name(cluster::nameOf(run));
-  for (int suffix = 0; suffix < kMaxRunNames; ++suffix) {
+  for (int suffix = 0; suffix < kMaxNames; ++suffix) {
     std::string tried = suffix == 0 ? name : fmt::format("{}.{}", name, suffix);
     run["metadata"]["name"] = tried;
     Result<cluster::ObjectRef> made =
@@ -338,6 +326,22 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::DeleteAnalysisRun
                                                {.propagation = cluster::Propagation::kBackground}));
   if (removed) rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return removed;
+}
+
+loop::Task<Result<void>> Actor::act(View& view, const rollout::RunStepPlugin& action) {
+  const Value& steps = view.object.at({"spec", "strategy", "canary", "steps"});
+  const Value& step = steps[static_cast<std::size_t>(action.index)]["plugin"];
+  // The steps may be others by now than those that the plugin was called for.
+  const Value config = step["name"].asStringView() == action.name ? step["config"] : Value();
+  plugin_calls_.begin({.uid = view.world.uid, .wake = [this, key = view.key()] { wake_(key); }}, action,
+                      {.name = action.name,
+                       .operation = action.operation,
+                       .index = action.index,
+                       .config = config,
+                       .status = action.status,
+                       .rollout = view.object});
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
+  co_return {};
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::EvictPod& action) {

@@ -2,9 +2,13 @@
 // Carrying out what the engine decided: each action in its order, each with its own rule of failure
 // (engine/rollout/decision.h), and its result fed back into the view.
 
+#include <functional>
+#include <utility>
+
 #include "api/injected.h"
 #include "base/error.h"
 #include "control/rollout/context.h"
+#include "control/rollout/plugin_calls.h"
 #include "loop/task.h"
 
 namespace towpath::control {
@@ -16,7 +20,9 @@ struct ActEnd {
 
 class Actor {
  public:
-  explicit Actor(const RolloutContext& context) : context_(context) {}
+  // `wake` is called with the Rollout that an awaited answer of a plugin is for. Both outlive the actor.
+  Actor(const RolloutContext& context, PluginCalls& plugin_calls, std::function<void(cluster::ObjectKey)> wake)
+      : context_(context), plugin_calls_(plugin_calls), wake_(std::move(wake)) {}
 
   loop::Task<Result<ActEnd>> carryOut(View& view, rollout::Decision decision);
   // Asks the routers whether the data plane carries what was applied.
@@ -41,6 +47,10 @@ class Actor {
   loop::Task<Result<void>> act(View& view, const rollout::StartAnalysis& action);
   loop::Task<Result<void>> act(View& view, const rollout::StopAnalysis& action);
   loop::Task<Result<void>> act(View& view, const rollout::DeleteAnalysisRun& action);
+  loop::Task<Result<void>> act(View& view, const rollout::StartExperiment& action);   // act_experiments.cc
+  loop::Task<Result<void>> act(View& view, const rollout::StopExperiment& action);    // act_experiments.cc
+  loop::Task<Result<void>> act(View& view, const rollout::DeleteExperiment& action);  // act_experiments.cc
+  loop::Task<Result<void>> act(View& view, const rollout::RunStepPlugin& action);
   loop::Task<Result<void>> act(View& view, const rollout::EvictPod& action);
   loop::Task<Result<void>> act(View& view, const rollout::PatchStatus& action);
   loop::Task<Result<void>> act(View& view, const rollout::EmitEvent& action);
@@ -55,10 +65,13 @@ class Actor {
   };
   loop::Task<Result<void>> updatePod(cluster::ObjectRef pod, PodMetadata wanted);
   loop::Task<Result<cluster::ObjectRef>> createRun(View& view, Value run);
+  loop::Task<Result<cluster::ObjectRef>> createExperiment(View& view, Value experiment);
   void takeReplicaSet(View& view, const cluster::ObjectRef& ref);
   void event(const View& view, rollout::EventType type, const std::string& reason, const std::string& message);
 
   const RolloutContext& context_;
+  PluginCalls& plugin_calls_;
+  std::function<void(cluster::ObjectKey)> wake_;
 };
 
 }  // namespace towpath::control

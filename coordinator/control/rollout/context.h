@@ -10,6 +10,7 @@
 #include "cluster/object_api.h"
 #include "control/caches.h"
 #include "control/rollout/facts.h"
+#include "control/rollout/step_plugin.h"
 #include "engine/rollout/decision.h"
 #include "loop/loop.h"
 #include "traffic/registry.h"
@@ -26,6 +27,7 @@ struct RolloutContext {
   cluster::EventRecorder* events = nullptr;
   Caches caches;
   TemplateFacts facts;
+  StepPlugins* step_plugins = nullptr;  // nullptr: there are none
   traffic::RouteReports route_reports = traffic::RouteReports::kNone;
   DecisionObserver observe_decision = {};
 };

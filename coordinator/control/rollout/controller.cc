@@ -22,19 +22,20 @@ constexpr Duration kInvalidRetry = 10s;  // an invalid one: what it lacks may ha
 
 RolloutController::RolloutController(RolloutContext context, int workers)
     : context_(std::move(context)),
-      actor_(context_),
+      actor_(context_, plugin_calls_, [this](cluster::ObjectKey key) { controller_.queue().add(std::move(key)); }),
       controller_(*context_.loop, {.name = "rollout", .workers = workers},
                   [this](cluster::ObjectKey key) { return pass(std::move(key)); }),
       services_(context_),
+      plugin_calls_(*context_.loop, context_.step_plugins),
       scope_(*context_.loop, "rollout controller") {}
 
 void RolloutController::start() { scope_.spawn(begin()); }
 
 loop::Task<void> RolloutController::begin() {
   const Caches& caches = context_.caches;
-  for (cluster::Cache* cache :
-       {caches.rollouts, caches.replica_sets, caches.services, caches.analysis_runs, caches.analysis_templates,
-        caches.cluster_analysis_templates, caches.http_routes, caches.pods, caches.deployments, caches.pod_templates}) {
+  for (cluster::Cache* cache : {caches.rollouts, caches.replica_sets, caches.services, caches.analysis_runs,
+                                caches.analysis_templates, caches.cluster_analysis_templates, caches.http_routes,
+                                caches.pods, caches.deployments, caches.pod_templates, caches.experiments}) {
     if (cache) co_await cache->waitSynced();
   }
   listen();
@@ -52,6 +53,7 @@ void RolloutController::listen() {
     }
     if (!change.after) {
       traffic_.erase(change.meta().uid);
+      plugin_calls_.forget(change.meta().uid);
       context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
                               "RolloutDeleted",
                               "Rollout " + change.meta().name + "/" + change.meta().ns + " is deleted.");
@@ -60,8 +62,10 @@ void RolloutController::listen() {
   }));
   listeners_.push_back(
       caches.replica_sets->listen([this](const cluster::CacheChange& change) { noteReplicaSet(change); }));
-  listeners_.push_back(
-      caches.analysis_runs->listen([this](const cluster::CacheChange& change) { enqueueOwner(change); }));
+  for (cluster::Cache* cache : {caches.analysis_runs, caches.experiments}) {
+    if (!cache) continue;
+    listeners_.push_back(cache->listen([this](const cluster::CacheChange& change) { enqueueOwner(change); }));
+  }
   for (cluster::Cache* cache : {caches.services, caches.analysis_templates, caches.cluster_analysis_templates,
                                 caches.deployments, caches.pod_templates}) {
     if (!cache) continue;
@@ -139,6 +143,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey 
   View view = gather(context_, ref);
   remember(view);
   if (const auto known = traffic_.find(view.world.uid); known != traffic_.end()) view.world.traffic = known->second;
+  view.world.plugin_call = plugin_calls_.last(view.world.uid);
   view.world.traffic.verified = co_await actor_.verifyTraffic(view);
   co_return co_await turn(view);
 }

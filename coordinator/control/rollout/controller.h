@@ -50,6 +50,7 @@ class RolloutController {
   cluster::Controller controller_;
   ServiceController services_;
   std::vector<cluster::Cache::Listener> listeners_;
+  PluginCalls plugin_calls_;
   loop::Scope scope_;  // last: its tasks go first
 };
 

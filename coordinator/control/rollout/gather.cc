@@ -13,6 +13,7 @@
 #include "api/workload_view.h"
 #include "cluster/kinds.h"
 #include "control/objects/patches.h"
+#include "control/rollout/experiments.h"
 #include "control/rollout/pod_metadata.h"
 #include "control/rollout/replica_sets.h"
 #include "control/rollout/workload.h"
@@ -82,6 +83,19 @@ void checkSteps(View& view, const std::string& key, const traffic::Router& route
   }
 }
 
+void checkPlugins(const RolloutContext& context, View& view) {
+  const std::vector<model::Step>& steps = view.world.spec.canary()->steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto* plugin = std::get_if<model::PluginStep>(&steps[i]);
+    if (!plugin || (context.step_plugins && context.step_plugins->knows(plugin->name))) continue;
+    noteInvalid(view, api::describe(api::invalidValue(
+                          fmt::format("spec.strategy.canary.steps[{}].plugin.name", i), plugin->name,
+                          fmt::format("there is no such step plugin; name its command at [plugins.steps.\"{}\"] in "
+                                      "coordinator.toml",
+                                      plugin->name))));
+  }
+}
+
 void checkReferences(const RolloutContext& context, View& view) {
   const std::string& ns = view.world.namespace_name;
   std::list<Value> parsed;  // what the pointers point to
@@ -97,6 +111,7 @@ void checkReferences(const RolloutContext& context, View& view) {
                     .cluster_analysis_template = finder(context.caches.cluster_analysis_templates, "")});
   if (!errors.empty()) noteInvalid(view, api::describe(errors.front()));
   const model::CanaryStrategy* canary = view.world.spec.canary();
+  if (canary) checkPlugins(context, view);
   if (!canary || !canary->traffic_routing) return;
   for (const std::string& key : canary->traffic_routing->routers) {
     const auto router = traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context));
@@ -127,6 +142,13 @@ void gatherReplicaSets(const RolloutContext& context, View& view) {
 void gatherRuns(const RolloutContext& context, View& view) {
   for (const cluster::ObjectRef& ref : context.caches.analysis_runs->controlledBy(view.world.uid)) {
     view.world.analysis_runs.push_back(readRunView(ref->parse()));
+  }
+}
+
+void gatherExperiments(const RolloutContext& context, View& view) {
+  if (!context.caches.experiments) return;
+  for (const cluster::ObjectRef& ref : context.caches.experiments->controlledBy(view.world.uid)) {
+    view.world.experiments.push_back(readExperimentView(ref->parse()));
   }
 }
 
@@ -285,6 +307,7 @@ View gather(const RolloutContext& context, cluster::ObjectRef ref) {
   checkReferences(context, view);
   gatherReplicaSets(context, view);
   gatherRuns(context, view);
+  gatherExperiments(context, view);
   gatherPods(context, view);
   return view;
 }

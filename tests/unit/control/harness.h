@@ -115,8 +115,8 @@ class MeddlingApi final : public cluster::ObjectApi {
 // One process, with what meddles between it and the API.
 struct Coordinator {
   Coordinator(loop::Loop& loop, cluster::ObjectApi& inner, metrics::ProviderContext providers,
-              traffic::RouteReports reports)
-      : api(loop, inner), controllers({loop, api, std::move(providers), reports}) {}
+              traffic::RouteReports reports, StepPlugins* step_plugins)
+      : api(loop, inner), controllers({loop, api, std::move(providers), step_plugins, reports}) {}
 
   MeddlingApi api;
   Controllers controllers;
@@ -128,7 +128,7 @@ struct Harness {
     providers.loop = &loop;
   }
 
-  void start() { coordinator = std::make_unique<Coordinator>(loop, api, providers, reports); }
+  void start() { coordinator = std::make_unique<Coordinator>(loop, api, providers, reports, step_plugins); }
   void crash() { coordinator.reset(); }
 
   template <class T>
@@ -252,6 +252,7 @@ struct Harness {
   apiserver::LocalApi api;
   metrics::ProviderContext providers;
   traffic::RouteReports reports = traffic::RouteReports::kNone;
+  StepPlugins* step_plugins = nullptr;
   std::string broken_image = "broken";
   std::unique_ptr<Coordinator> coordinator;
 };

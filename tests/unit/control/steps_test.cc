@@ -1,5 +1,10 @@
 // Canary steps beyond weights and pauses, with the registry, the store and the caches.
 
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "control/rollout/command_plugins.h"
 #include "harness.h"
 
 namespace towpath::control {
@@ -78,6 +83,206 @@ TEST_CASE("a mirror route on nodes whose proxies cannot mirror is refused with r
   const std::string message = harness.rolloutStatus()["message"].asString();
   CHECK(message.find("spec.strategy.canary.steps[1]") != std::string::npos);
   CHECK(message.find("plugins/argoproj-labs/gatewayAPI cannot do this step") != std::string::npos);
+}
+
+namespace {
+
+constexpr const char* kExperimentCanary =
+    "{canary: {stableService: shop-stable, canaryService: shop-canary,"
+    " trafficRouting: {plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}, steps: [{setWeight: 20}, {experiment:"
+    " {duration: 1m, templates: [{name: trial, specRef: canary, weight: 5, metadata: {labels: {role: trial}}},"
+    " {name: base, specRef: stable, replicas: 2}], analyses: [{name: errors, templateName: errors, args: [{name: hash,"
+    " valueFrom: {podTemplateHashValue: Stable}}, {name: name, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]}},"
+    " {pause: {}}]}}";
+
+Value untilExperiment(Harness& harness) {
+  applyRouted(harness, kExperimentCanary);
+  harness.start();
+  harness.untilPhase("Healthy");
+  CHECK(harness.list(cluster::kExperiments).empty());
+  harness.setImage("v2");
+  harness.until("an experiment", [&] { return !harness.rolloutStatus()["canary"]["currentExperiment"].isNull(); });
+  REQUIRE(harness.list(cluster::kExperiments).size() == 1);
+  return harness.list(cluster::kExperiments).front();
+}
+
+// As the controller of experiments would report it.
+void reportExperiment(Harness& harness, const Value& experiment, std::string_view phase) {
+  harness.patch(
+      cluster::kExperiments, std::string(cluster::nameOf(experiment)),
+      fmt::format("status: {{phase: {}, templateStatuses: [{{name: trial, serviceName: trial, podTemplateHash: t,"
+                  " replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1}}]}}",
+                  phase));
+}
+
+}  // namespace
+
+TEST_CASE("an experiment is made of both versions, owned and labelled, with its arguments resolved") {
+  Harness harness;
+  const Value experiment = untilExperiment(harness);
+  const Value rollout = harness.get(cluster::kRollouts, "shop");
+  const std::string hash = rollout["status"]["currentPodHash"].asString();
+  CHECK(cluster::nameOf(experiment) == "shop-" + hash + "-2-1");
+  CHECK(cluster::labelOf(experiment, "rollouts-pod-template-hash") == hash);
+  CHECK(cluster::annotationOf(experiment, "rollout.argoproj.io/revision") == "2");
+  CHECK(experiment["metadata"]["ownerReferences"][0]["uid"] == rollout["metadata"]["uid"]);
+  const Value& spec = experiment["spec"];
+  const Value& trial = spec["templates"][0];
+  CHECK(trial["template"]["spec"]["containers"][0]["image"].asString() == "v2");
+  CHECK(trial["template"]["metadata"]["labels"]["role"].asString() == "trial");
+  CHECK(trial["selector"]["matchLabels"]["role"].asString() == "trial");
+  CHECK(trial["selector"]["matchLabels"]["app"].asString() == "shop");
+  CHECK(trial["service"].isObject());
+  const Value& base = spec["templates"][1];
+  CHECK(base["template"]["spec"]["containers"][0]["image"].asString() == "v1");
+  CHECK(base["replicas"].asInt() == 2);
+  CHECK(base["service"].isNull());
+  CHECK(spec["duration"].asString() == "1m");
+  CHECK(spec["analyses"][0]["args"][0]["value"] == rollout["status"]["stableRS"]);
+  CHECK(spec["analyses"][0]["args"][1]["value"].asString() == "shop");
+}
+
+TEST_CASE("an experiment gets its share of the route while it runs, and no other is made after a crash") {
+  Harness harness;
+  const Value experiment = untilExperiment(harness);
+  Value service = yaml(serviceYaml("trial"));
+  service["spec"]["ports"][0]["port"] = 8080;
+  harness.apply(cluster::kServices, json::serialize(service));
+  reportExperiment(harness, experiment, "Running");
+  const auto backend = [&] { return harness.get(cluster::kHttpRoutes, "shop")["spec"]["rules"][0]["backendRefs"][2]; };
+  harness.until("the share", [&] { return backend()["weight"].asInt() == 5; });
+  CHECK(backend()["name"].asString() == "trial");
+  CHECK(backend()["port"].asInt() == 8080);
+  CHECK(harness.rolloutStatus()["canary"]["weights"]["stable"]["weight"].asInt() == 75);
+
+  harness.crash();
+  reportExperiment(harness, experiment, "Successful");
+  harness.start();
+  harness.untilPhase("Paused");
+  CHECK(backend().isNull());
+  CHECK(harness.list(cluster::kExperiments).size() == 1);
+  CHECK(harness.rolloutStatus()["canary"]["currentExperiment"].isNull());
+}
+
+TEST_CASE("a failed experiment aborts the rollout, an abort ends a running one") {
+  Harness harness;
+  const Value experiment = untilExperiment(harness);
+  SUBCASE("failed") {
+    reportExperiment(harness, experiment, "Failed");
+    harness.untilPhase("Degraded");
+    CHECK(harness.rolloutStatus()["abort"].asBool());
+  }
+  SUBCASE("aborted") {
+    harness.abort();
+    harness.untilPhase("Degraded");
+    CHECK(harness.list(cluster::kExperiments).front()["spec"]["terminate"].asBool());
+  }
+  CHECK(harness.weight() == 0);
+}
+
+TEST_CASE("an experiment of no known version is refused before anything runs") {
+  Harness harness;
+  harness.apply(cluster::kRollouts,
+                rolloutYaml("shop", "{canary: {steps: [{experiment: {templates: [{name: a, specRef: old}]}}]}}"));
+  harness.start();
+  harness.untilPhase("Degraded");
+  CHECK(harness.rolloutStatus()["message"].asString().find("templates[0].specRef") != std::string::npos);
+}
+
+namespace {
+
+constexpr const char* kPluginCanary =
+    "{canary: {steps: [{setWeight: 20}, {plugin: {name: acme/check, config: {suite: smoke}}}, {pause: {}}]}}";
+
+// A plugin that is a shell script: it notes each request and answers with what the test wrote last.
+struct ScriptedPlugin {
+  ScriptedPlugin(loop::Loop& loop, const char* first_answer)
+      : dir(std::filesystem::temp_directory_path() / fmt::format("step-plugin-{}", ::getpid())) {
+    std::filesystem::create_directories(dir);
+    answer(first_answer);
+    const std::string script = fmt::format("cat >> {0}/requests; echo >> {0}/requests; cat {0}/answer", dir.string());
+    plugins = std::make_unique<CommandPlugins>(
+        loop, std::map<std::string, CommandPlugin, std::less<>>{{"acme/check", {{"sh", "-c", script}}}});
+  }
+  ~ScriptedPlugin() { std::filesystem::remove_all(dir); }
+
+  void answer(const char* text) const { std::ofstream(dir / "answer") << text; }
+  std::vector<Value> requests() const {
+    std::vector<Value> all;
+    std::ifstream file(dir / "requests");
+    for (std::string line; std::getline(file, line);) all.push_back(yaml(line));
+    return all;
+  }
+
+  std::filesystem::path dir;
+  std::unique_ptr<CommandPlugins> plugins;
+};
+
+}  // namespace
+
+TEST_CASE("a step plugin gets its config, its state and the rollout, and its success completes the step") {
+  Harness harness;
+  const ScriptedPlugin plugin(harness.loop, R"({"phase": "Running", "status": {"build": 7}, "requeueAfter": "20s"})");
+  harness.step_plugins = plugin.plugins.get();
+  harness.apply(cluster::kRollouts, rolloutYaml("shop", kPluginCanary));
+  harness.start();
+  harness.untilPhase("Healthy");
+  CHECK(plugin.requests().empty());
+  harness.setImage("v2");
+  harness.until("the first answer",
+                [&] { return harness.rolloutStatus()["canary"]["stepPluginStatuses"][0]["executions"].asInt() == 1; });
+  const Value entry = harness.rolloutStatus()["canary"]["stepPluginStatuses"][0];
+  CHECK(entry["backoff"].asString() == "20s");
+  CHECK(entry["status"]["build"].asInt() == 7);
+
+  harness.crash();
+  plugin.answer(R"({"phase": "Successful", "message": "green"})");
+  harness.start();
+  harness.untilPhase("Paused");
+  const std::vector<Value> requests = plugin.requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[0]["operation"].asString() == "Run");
+  CHECK(requests[0]["config"]["suite"].asString() == "smoke");
+  CHECK(requests[0]["status"].isNull());
+  CHECK(requests[0]["rollout"]["metadata"]["name"].asString() == "shop");
+  CHECK(requests[1]["status"]["build"].asInt() == 7);
+  CHECK(harness.rolloutStatus()["canary"]["stepPluginStatuses"][0]["message"].asString() == "green");
+}
+
+TEST_CASE("an abort is told to a plugin that runs") {
+  Harness harness;
+  const ScriptedPlugin plugin(harness.loop, R"({"phase": "Running"})");
+  harness.step_plugins = plugin.plugins.get();
+  harness.apply(cluster::kRollouts, rolloutYaml("shop", kPluginCanary));
+  harness.start();
+  harness.untilPhase("Healthy");
+  harness.setImage("v2");
+  harness.until("the plugin runs", [&] { return plugin.requests().size() == 1; });
+  plugin.answer(R"({"phase": "Successful"})");
+  harness.abort();
+  harness.until("it is aborted", [&] {
+    return harness.rolloutStatus()["canary"]["stepPluginStatuses"][1]["phase"].asString() == "Successful";
+  });
+  CHECK(plugin.requests().back()["operation"].asString() == "Abort");
+  CHECK(harness.phase() == "Degraded");
+}
+
+TEST_CASE("a step plugin that is not configured is refused by its name, with the mend") {
+  Harness harness;
+  harness.apply(cluster::kRollouts, rolloutYaml("shop", kPluginCanary));
+  harness.start();
+  harness.untilPhase("Degraded");
+  const std::string message = harness.rolloutStatus()["message"].asString();
+  CHECK(message.find("spec.strategy.canary.steps[1].plugin.name") != std::string::npos);
+  CHECK(message.find("[plugins.steps.\"acme/check\"]") != std::string::npos);
+}
+
+TEST_CASE("what a plugin answers is checked") {
+  CHECK(readPluginAnswer(R"({"phase": "Running", "requeueAfter": "1m"})").requeue_after == Duration(1min));
+  CHECK(readPluginAnswer("{}").error.empty());
+  CHECK(readPluginAnswer("fine").error.find("no JSON object") != std::string::npos);
+  CHECK(readPluginAnswer(R"({"phase": "Done"})").error.find("\"Done\"") != std::string::npos);
+  CHECK(readPluginAnswer(R"({"requeueAfter": "soon"})").error.find("requeueAfter") != std::string::npos);
 }
 
 }  // namespace towpath::control
