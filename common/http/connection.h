@@ -42,13 +42,13 @@ struct Socket {
   Connection* owner = nullptr;
 };
 
-class Connection {
+class Connection final : private BodySource {
  public:
   // Takes the accepted socket.
   Connection(ConnectionHost host, Socket* socket, Peer peer, std::shared_ptr<tls::ServerContext> tls);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection();
+  ~Connection() override;
 
   // Serves requests until the connection ends.
   Task<void> run();
@@ -58,8 +58,7 @@ class Connection {
   void abort();
 
  private:
-  friend class Request;
-  friend class ResponseWriter;
+  friend class ConnectionWriter;
   struct Exchange;
 
   // connection.cc: bytes
@@ -89,7 +88,8 @@ class Connection {
   Task<void> runHandler(Exchange& exchange, Request& request);
   Task<void> concludeBody(Exchange& exchange);
   void refuse(Exchange& exchange, int status, std::string_view reason);
-  Task<Result<std::optional<std::string>>> readBody();
+  Task<Result<std::optional<std::string>>> readBody() override;
+  void refuseBody(const Error& error) override;
   std::string renderHead(Exchange& exchange, int status, Headers headers);
   void startResponse(int status, Headers headers);
   bool sendPiece(std::string_view piece);
@@ -114,6 +114,24 @@ class Connection {
   loop::Event closed_;
   loop::Timer deadline_;
   loop::Timer stall_;
+};
+
+// The response of the request in flight.
+class ConnectionWriter final : public ResponseWriter {
+ public:
+  explicit ConnectionWriter(Connection& connection) : connection_(connection) {}
+  Task<Result<void>> send(int status, Headers headers, std::string body) override;
+  void start(int status, Headers headers) override;
+  Task<Result<void>> write(std::string_view piece) override;
+  bool trySend(std::string_view piece) override;
+  Task<Result<void>> finish() override;
+  bool started() const override;
+  std::size_t queued() const override;
+  loop::Event& closed() override;
+  bool clientGone() const override;
+
+ private:
+  Connection& connection_;
 };
 
 // The request in flight and its response.

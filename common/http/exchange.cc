@@ -46,21 +46,6 @@ void appendField(std::string& head, std::string_view name, std::string_view valu
 
 bool mayHaveBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
-// "/a//b%20c/" → {"a", "b c"}; nullopt for a bad escape or a dot segment.
-std::optional<std::vector<std::string>> splitPath(std::string_view path) {
-  std::vector<std::string> segments;
-  while (!path.empty()) {
-    const std::size_t end = path.find('/');
-    const std::string_view part = path.substr(0, end);
-    path = end == std::string_view::npos ? std::string_view() : path.substr(end + 1);
-    if (part.empty()) continue;
-    std::optional<std::string> segment = percentDecode(part, PlusIs::kPlus);
-    if (!segment || *segment == "." || *segment == "..") return std::nullopt;
-    segments.push_back(std::move(*segment));
-  }
-  return segments;
-}
-
 }  // namespace
 
 Task<bool> Connection::waitForRequest() {
@@ -123,33 +108,20 @@ Task<bool> Connection::readHead(Exchange& exchange) {
 
 bool Connection::fillRequest(Exchange& exchange, Request& request) {
   const RequestHead& head = exchange.parser.head();
-  request.connection_ = this;
+  request.setBody(*this);
   request.method = head.method;
   request.target = head.target;
   request.headers = head.headers;
   request.peer = peer_;
-  std::string_view target = head.target;
-  // The absolute form that proxies send: "http://host/path".
-  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
-    const std::size_t path = target.find('/', scheme + 3);
-    target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
-  }
-  const std::size_t mark = target.find('?');
-  request.path = target.substr(0, mark);
-  auto segments = splitPath(request.path);
-  auto query = mark == std::string_view::npos ? parseQuery("") : parseQuery(target.substr(mark + 1));
-  const bool has_form = target.starts_with('/') || (target == "*" && head.method == "OPTIONS");
-  if (!has_form || !segments || !query) {
+  if (!request.splitTarget()) {
     refuse(exchange, 400, "malformed request target");
     return false;
   }
-  request.segments = std::move(*segments);
-  request.query = std::move(*query);
   return true;
 }
 
 Task<void> Connection::runHandler(Exchange& exchange, Request& request) {
-  ResponseWriter response(*this);
+  ConnectionWriter response(*this);
   bool threw = false;
   try {
     co_await host_.handler(request, response);
@@ -289,45 +261,9 @@ Error Connection::goneError() const {
   return Error{ErrorKind::kCancelled, "the client went away before the end of the response", ""};
 }
 
-const std::string* Request::queryValue(std::string_view name) const {
-  for (const auto& [key, value] : query) {
-    if (key == name) return &value;
-  }
-  return nullptr;
-}
+void Connection::refuseBody(const Error& error) { exchange_->body_error = error; }
 
-bool Request::queryFlag(std::string_view name) const {
-  const std::string* value = queryValue(name);
-  return value &&
-         (value->empty() || *value == "1" || *value == "t" || *value == "T" || equalsIgnoreCase(*value, "true"));
-}
-
-Task<Result<std::string>> Request::body(std::size_t limit) {
-  std::string whole;
-  const auto too_large = [this, limit] {
-    connection_->exchange_->body_error =
-        Error{ErrorKind::kTooLarge, "the body is larger than " + std::to_string(limit) + " bytes", ""};
-    return std::unexpected(*connection_->exchange_->body_error);
-  };
-  std::uint64_t announced = 0;
-  const std::string_view length = headers.get("Content-Length");
-  std::from_chars(length.data(), length.data() + length.size(), announced);
-  if (announced > limit) co_return too_large();
-  for (;;) {
-    Result<std::optional<std::string>> piece = co_await connection_->readBody();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (!*piece) co_return whole;
-    if (whole.size() + (*piece)->size() > limit) co_return too_large();
-    if (whole.empty())
-      whole = std::move(**piece);
-    else
-      whole += **piece;
-  }
-}
-
-Task<Result<std::optional<std::string>>> Request::readBody() { return connection_->readBody(); }
-
-Task<Result<void>> ResponseWriter::send(int status, Headers headers, std::string body) {
+Task<Result<void>> ConnectionWriter::send(int status, Headers headers, std::string body) {
   if (mayHaveBody(status)) headers.set("Content-Length", std::to_string(body.size()));
   Connection::Exchange& exchange = *connection_.exchange_;
   if (exchange.started) throw std::logic_error("a response was started twice");
@@ -341,9 +277,9 @@ Task<Result<void>> ResponseWriter::send(int status, Headers headers, std::string
   co_return Result<void>();
 }
 
-void ResponseWriter::start(int status, Headers headers) { connection_.startResponse(status, std::move(headers)); }
+void ConnectionWriter::start(int status, Headers headers) { connection_.startResponse(status, std::move(headers)); }
 
-Task<Result<void>> ResponseWriter::write(std::string_view piece) {
+Task<Result<void>> ConnectionWriter::write(std::string_view piece) {
   const bool sent = connection_.sendPiece(piece);
   if (connection_.queued() > kQueueHigh) co_await connection_.waitForQueue(kQueueLow);
   // A client as fast as the handler must not keep the loop from everybody else.
@@ -352,7 +288,7 @@ Task<Result<void>> ResponseWriter::write(std::string_view piece) {
   co_return Result<void>();
 }
 
-bool ResponseWriter::trySend(std::string_view piece) {
+bool ConnectionWriter::trySend(std::string_view piece) {
   const std::size_t waiting = connection_.queued();
   if (waiting > 0 && waiting + piece.size() > limits::kWatchQueueBytes) {
     ++connection_.host_.stats.cut_off;
@@ -361,16 +297,16 @@ bool ResponseWriter::trySend(std::string_view piece) {
   return connection_.sendPiece(piece);
 }
 
-Task<Result<void>> ResponseWriter::finish() {
+Task<Result<void>> ConnectionWriter::finish() {
   connection_.endResponse();
   co_await connection_.waitForQueue(kQueueHigh);
   if (!connection_.socket_) co_return std::unexpected(connection_.goneError());
   co_return Result<void>();
 }
 
-bool ResponseWriter::started() const { return connection_.exchange_->started; }
-std::size_t ResponseWriter::queued() const { return connection_.queued(); }
-loop::Event& ResponseWriter::closed() { return connection_.closed_; }
-bool ResponseWriter::clientGone() const { return !connection_.open(); }
+bool ConnectionWriter::started() const { return connection_.exchange_->started; }
+std::size_t ConnectionWriter::queued() const { return connection_.queued(); }
+loop::Event& ConnectionWriter::closed() { return connection_.closed_; }
+bool ConnectionWriter::clientGone() const { return !connection_.open(); }
 
 }  // namespace towpath::http

@@ -27,11 +27,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "http/message.h"
-#include "loop/event.h"
+#include "http/handler.h"
 #include "loop/task.h"
 #include "loop/uv_loop.h"
-#include "tls/identity.h"
 #include "tls/server_context.h"
 
 namespace towpath::http {
@@ -40,78 +38,6 @@ using loop::Task;
 
 class Connection;
 struct Listener;
-
-// Who is on the other side.
-struct Peer {
-  std::string address;     // "192.0.2.7" or "::1"; empty on a unix socket
-  std::uint16_t port = 0;  // 0 on a unix socket
-  bool is_unix = false;
-  bool is_tls = false;
-  std::optional<tls::Identity> certificate;  // of the client, verified against the CA; only if it sent one
-};
-
-class Request {
- public:
-  std::string method;                 // as sent: "GET"
-  std::string target;                 // as sent: "/api/v1/pods?watch=1"
-  std::string path;                   // the part before '?', as sent
-  std::vector<std::string> segments;  // of the path, decoded: {"api", "v1", "pods"}; none is empty, "." or ".."
-  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
-  Headers headers;
-  Peer peer;
-
-  // The first value of that name, or nullptr.
-  const std::string* queryValue(std::string_view name) const;
-  // True for "1", "t", "true" and the bare name, as Kubernetes reads booleans of a query.
-  bool queryFlag(std::string_view name) const;
-
-  // The whole body. kTooLarge, kTimeout (the client stalled), kInvalid (bad chunk), kCancelled (the client went away).
-  Task<Result<std::string>> body(std::size_t limit = limits::kBodyBytes);
-  // The next piece of the body as it comes, for long uploads; nullopt at its end. Errors as above, without a limit of
-  // size.
-  Task<Result<std::optional<std::string>>> readBody();
-
- private:
-  friend class Connection;
-  Connection* connection_ = nullptr;
-};
-
-// Answers one request: either send(), or start(), then write()/trySend() any number of times, then finish(). A handler
-// that returns before finish() has it done for it. For HEAD only the head goes out: write() and trySend() then fail at
-// once, so that an endless stream ends too.
-class ResponseWriter {
- public:
-  // A whole response; sets Content-Length. Finishes when the bytes are handed to the kernel, up to a bounded rest.
-  Task<Result<void>> send(int status, Headers headers, std::string body);
-
-  // Begins a streamed response (chunked, unless the headers give a Content-Length). The head goes out with the first
-  // chunk or on flush.
-  void start(int status, Headers headers);
-  // Sends a piece; waits while the client is slow (kTimeout if it takes nothing for the stall time, kCancelled if it
-  // went away).
-  Task<Result<void>> write(std::string_view piece);
-  // Never waits: queues what the kernel does not take, and cuts the client off when limits::kWatchQueueBytes would be
-  // passed (the counter cut_off rises). False if the client is gone or was cut off.
-  bool trySend(std::string_view piece);
-  // Ends a streamed response.
-  Task<Result<void>> finish();
-
-  bool started() const;
-  // Unsent bytes.
-  std::size_t queued() const;
-  // Set when a streamed response should end: the client went away or was cut off, or the server shuts down. Return from
-  // the handler.
-  loop::Event& closed();
-  // The client is gone (not merely: we shut down).
-  bool clientGone() const;
-
- private:
-  friend class Connection;
-  explicit ResponseWriter(Connection& connection) : connection_(connection) {}
-  Connection& connection_;
-};
-
-using Handler = std::function<Task<void>(Request&, ResponseWriter&)>;
 
 struct ServerOptions {
   // shared: a connection keeps the context that it began with while setTls() gives new ones a renewed certificate.

@@ -1,6 +1,9 @@
 #include "http/transfer.h"
 
 #include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <utility>
 
@@ -23,6 +26,13 @@ CURLcode allowTickets(CURL*, void* ssl_context, void*) {
   static const auto kClearOptions = reinterpret_cast<ClearOptions>(dlsym(RTLD_DEFAULT, "SSL_CTX_clear_options"));
   if (kClearOptions) kClearOptions(ssl_context, kNoTicket);
   return CURLE_OK;
+}
+
+// Sent data that is not acknowledged for so long ends the connection; keep-alive probes are only for silent ones.
+int limitUnacknowledged(void*, curl_socket_t fd, curlsocktype) {
+  const int limit_ms = 30000;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+  return CURL_SOCKOPT_OK;
 }
 
 long milliseconds(Duration duration) {
@@ -129,7 +139,11 @@ void Transfer::setBasics() {
   set(CURLOPT_SHARE, multi_.share());
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TCP_NODELAY, 1L);
+  // A peer that vanished is noticed within a minute: a multiplexed connection would serve the next request otherwise.
   set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, 15L);
+  set(CURLOPT_TCP_KEEPINTVL, 5L);
+  set(CURLOPT_SOCKOPTFUNCTION, &limitUnacknowledged);
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   set(CURLOPT_URL, request_.url.c_str());
@@ -156,6 +170,11 @@ void Transfer::setBasics() {
   set(CURLOPT_HTTP_VERSION,
       static_cast<long>(request_.http2 == Http2::kAllow ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   if (request_.http2 == Http2::kAllow) set(CURLOPT_PIPEWAIT, 1L);
+  if (request_.compression == Compression::kAllow) set(CURLOPT_ACCEPT_ENCODING, "gzip");
+  if (!request_.proxy.empty()) {
+    set(CURLOPT_PROXY, request_.proxy.c_str());
+    set(CURLOPT_NOPROXY, "");  // what was named is meant, whatever the environment says
+  }
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request_.connect_timeout));
   set(CURLOPT_TIMEOUT_MS, milliseconds(request_.timeout));
   set(CURLOPT_FOLLOWLOCATION, request_.max_redirects > 0 ? 1L : 0L);
