@@ -112,24 +112,46 @@ void Cache::observeGone(std::string_view ns, std::string_view name, std::string_
 loop::Task<void> Cache::run() {
   for (;;) {
     if (revision_.empty()) {
-      const Result<void> listed = co_await listAll();
-      if (!listed) {
-        log::debug("list failed", {{"resource", resource_.storageName()}, {"error", describe(listed.error())}});
-        co_await backOff();
-        continue;
-      }
-      synced_.set();
+      co_await listOrWait();
+      continue;
     }
+    const MonoTime began = loop_.now();
     const Error error = co_await follow();
+    // A watch that lasted was a good one, though there may have been nothing to tell.
+    if (loop_.now() - began > options_.most_retry) failures_ = 0;
     if (error.kind == ErrorKind::kGone) {
       revision_.clear();
       // Even so with a pause after the second time, or a server that has no history at all would be asked for ever.
       if (failures_++ > 0) co_await backOff();
       continue;
     }
+    if (error.kind == ErrorKind::kNotFound && options_.unserved == Unserved::kEmpty) {
+      revision_.clear();
+      continue;
+    }
     log::debug("watch ended", {{"resource", resource_.storageName()}, {"error", describe(error)}});
     co_await backOff();
   }
+}
+
+// Either revision_ is set afterwards, or some time has passed.
+loop::Task<void> Cache::listOrWait() {
+  const Result<void> listed = co_await listAll();
+  if (listed) {
+    synced_.set();
+    co_return;
+  }
+  if (listed.error().kind == ErrorKind::kNotFound && options_.unserved == Unserved::kEmpty) {
+    replaceAll({}, "");
+    synced_.set();
+    co_await loop::sleep(loop_, options_.unserved_retry);
+    co_return;
+  }
+  // Before the first list nothing works without it: then a person should know why.
+  const log::Level level = !synced() && failures_ == 3 ? log::Level::kWarning : log::Level::kDebug;
+  if (log::level() <= level)
+    log::write(level, "list failed", {{"resource", resource_.storageName()}, {"error", describe(listed.error())}});
+  co_await backOff();
 }
 
 loop::Task<Result<void>> Cache::listAll() {

@@ -24,6 +24,10 @@
 
 namespace towpath::cluster {
 
+// What it means that the server does not know the resource (kNotFound): an error, or that there is nothing of it, as of
+// an optional CustomResourceDefinition. In both cases it is asked again, so that one that appears is noticed.
+enum class Unserved { kError, kEmpty };
+
 struct CacheOptions {
   std::string ns;  // empty: all namespaces
   std::string label_selector;
@@ -32,6 +36,8 @@ struct CacheOptions {
   std::int64_t page_size = 500;
   Duration first_retry = 100ms;  // after an error, doubling with jitter up to most_retry
   Duration most_retry = 10s;
+  Unserved unserved = Unserved::kError;
+  Duration unserved_retry = 30s;  // until an optional resource is looked for again
 };
 
 // One of the two is null when the object was added or has gone.
@@ -98,6 +104,7 @@ class Cache {
   loop::Task<void> run();
   loop::Task<Result<void>> listAll();
   loop::Task<Error> follow();
+  loop::Task<void> listOrWait();
   loop::Task<void> backOff();
   void replaceAll(std::vector<ObjectRef> items, const std::string& revision);
   void apply(const WatchEvent& event);

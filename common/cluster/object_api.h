@@ -37,10 +37,14 @@ enum class PatchType { kJson, kMerge, kStrategicMerge };
 enum class DryRun { kNo, kYes };
 enum class Propagation { kBackground, kForeground, kOrphan };
 
+// Urgent: what takes traffic or pods away from a version that is being aborted. It passes what waits for a rate limit.
+enum class Urgency { kNormal, kUrgent };
+
 struct WriteOptions {
   DryRun dry_run = DryRun::kNo;
   std::string field_manager;
   std::string subresource;  // "", "status" or "scale"
+  Urgency urgency = Urgency::kNormal;
 };
 
 struct DeleteOptions {
