@@ -11,7 +11,7 @@
 #include <csignal>
 
 #include "base/file.h"
-#include "temp_dir.h"
+#include "support/temp_dir.h"
 
 using namespace towpath;
 using namespace towpath::supervise;

@@ -13,7 +13,7 @@
 #include "loop/timeout.h"
 #include "loop/uv_loop.h"
 #include "supervise/process.h"
-#include "temp_dir.h"
+#include "support/temp_dir.h"
 
 using namespace towpath;
 using namespace towpath::supervise;

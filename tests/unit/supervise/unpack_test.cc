@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "supervise/artifacts.h"
-#include "temp_dir.h"
+#include "support/temp_dir.h"
 
 using namespace towpath;
 using namespace towpath::supervise;
