@@ -179,7 +179,7 @@ loop::Task<Result<cluster::ObjectList>> KubeApi::list(const Resource& resource, 
   query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
   if (options.limit > 0) query.add("limit", std::to_string(options.limit));
   query.add("continue", options.continue_token);
-  const Resource listed = resource;  // the caller's may go while we wait
+  const Resource listed = resource;
   const auto response = co_await send({.target = resourcePath(listed, options.ns) + query.text(),
                                        .timeout = options_.list_timeout,
                                        .compression = http::Compression::kAllow});
