@@ -28,6 +28,19 @@ void readListen(config::Table& root, Config& config) {
   }
   if (addresses.empty()) return;  // the default stays; a list of another type has been noted
   config.listen = std::move(addresses);
+  config.listen_named = true;
+}
+
+void readKubernetes(config::Table& table, KubernetesConfig& config) {
+  config.enabled = table.boolean("enabled", false);
+  config.kubeconfig = table.text("kubeconfig", "");
+  config.context = table.text("context", "");
+  config.ns = table.text("namespace", "");
+  config.lease_ns = table.text("lease_namespace", "");
+  config.elect_leader = table.boolean("elect_leader", true);
+  config.requests_per_second =
+      table.integer("requests_per_second", config.requests_per_second, {.min = 0, .max = 100'000});
+  config.burst = table.integer("burst", config.burst, {.min = 1, .max = 100'000});
 }
 
 void readStepPlugins(config::Table& root, Config& config) {
@@ -70,6 +83,19 @@ void readTables(config::Table& root, Config& config) {
   if (config.lease < config.heartbeat * 2) agents.refuse("lease", "must be at least two heartbeats");
   readStepPlugins(root, config);
   config.node_certificate_lifetime = agents.duration("certificate_lifetime", config.node_certificate_lifetime);
+  readKubernetes(root.table("kubernetes"), config.kubernetes);
+}
+
+Result<void> applyKubernetes(const CommandLine& command_line, KubernetesConfig& config) {
+  config.enabled = config.enabled || command_line.kubernetes;
+  for (const auto& [flag, value, target] : {std::tuple("--kubeconfig", &command_line.kubeconfig, &config.kubeconfig),
+                                            std::tuple("--context", &command_line.context, &config.context),
+                                            std::tuple("--namespace", &command_line.ns, &config.ns)}) {
+    if (!*value) continue;
+    if (!config.enabled) return fail(ErrorKind::kInvalid, fmt::format("{} goes with --kubernetes", flag));
+    *target = **value;
+  }
+  return {};
 }
 
 Result<void> applyCommandLine(const CommandLine& command_line, Config& config) {
@@ -77,6 +103,9 @@ Result<void> applyCommandLine(const CommandLine& command_line, Config& config) {
   if (command_line.log_level && !log::parseLevel(*command_line.log_level, config.log_level)) {
     return fail(ErrorKind::kInvalid, "--log-level must be debug, info, warn or error");
   }
+  if (auto applied = applyKubernetes(command_line, config.kubernetes); !applied) return applied;
+  // Counters and health only, and on the port that the peer has them on.
+  if (config.kubernetes.enabled && !config.listen_named) config.listen = {{"0.0.0.0", 8090}};
   if (command_line.listen.empty()) return {};
   config.listen.clear();
   for (const std::string& text : command_line.listen) {
@@ -91,9 +120,12 @@ Result<void> applyCommandLine(const CommandLine& command_line, Config& config) {
 
 std::string usage() {
   return "Usage: towpath-coordinator [--config FILE] [--data-dir DIR] [--listen ADDRESS:PORT]… [--log-level LEVEL]\n"
+         "       towpath-coordinator --kubernetes [--kubeconfig FILE] [--context NAME] [--namespace NAME] …\n"
          "       towpath-coordinator --version | --help\n"
          "\n"
-         "Runs the coordinator. Without --config, /etc/towpath/coordinator.toml is read if it exists.\n"
+         "Runs the coordinator; with --kubernetes, the controllers on a Kubernetes cluster: that of the kubeconfig, or "
+         "the\n"
+         "one whose pod it is. Without --config, /etc/towpath/coordinator.toml is read if it exists.\n"
          "\n"
          "Examples:\n"
          "  towpath-coordinator --config /etc/towpath/coordinator.toml\n"
@@ -112,6 +144,10 @@ Result<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) 
       command_line.action = CommandLine::Action::kVersion;
       return command_line;
     }
+    if (flag == "--kubernetes") {
+      command_line.kubernetes = true;
+      continue;
+    }
     std::string value;
     if (std::size_t equals = flag.find('='); equals != std::string::npos) {
       value = flag.substr(equals + 1);
@@ -129,6 +165,12 @@ Result<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) 
       command_line.listen.push_back(value);
     else if (flag == "--log-level")
       command_line.log_level = value;
+    else if (flag == "--kubeconfig")
+      command_line.kubeconfig = value;
+    else if (flag == "--context")
+      command_line.context = value;
+    else if (flag == "--namespace")
+      command_line.ns = value;
     else
       return fail(ErrorKind::kInvalid, fmt::format("unknown flag {}; see --help", flag));
   }

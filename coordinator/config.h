@@ -25,9 +25,22 @@ struct StepPluginConfig {
   bool disabled = false;
 };
 
+// Controllers on a Kubernetes API server, in place of a store, agents and an API of our own.
+struct KubernetesConfig {
+  bool enabled = false;
+  std::string kubeconfig;    // empty: $KUBECONFIG, the pod's service account, ~/.kube/config
+  std::string context;       // empty: the current one
+  std::string ns;            // the only namespace that is looked at; empty: all
+  std::string lease_ns;      // where the leader's Lease is; empty: the pod's or the context's namespace
+  bool elect_leader = true;  // false: for a person who knows that there is no other
+  std::int64_t requests_per_second = 50;
+  std::int64_t burst = 100;
+};
+
 struct Config {
   std::string data_dir = "/var/lib/towpath-coordinator";
-  std::vector<ListenAddress> listen = {{"0.0.0.0", 7443}};
+  std::vector<ListenAddress> listen = {{"0.0.0.0", 7443}};  // with --kubernetes port 8090, for counters and health
+  bool listen_named = false;                                // in the file
   std::vector<std::string>
       names;                  // DNS names and addresses that the server certificate carries besides the obvious ones
   std::string advertise_url;  // how clients reach us; empty: made of the first listen address
@@ -41,6 +54,7 @@ struct Config {
   Duration lease = 40s;
   Duration node_certificate_lifetime = std::chrono::hours(24 * 90);
   std::vector<StepPluginConfig> step_plugins;
+  KubernetesConfig kubernetes;
 };
 
 struct CommandLine {
@@ -50,6 +64,8 @@ struct CommandLine {
   std::optional<std::string> data_dir;
   std::vector<std::string> listen;
   std::optional<std::string> log_level;
+  bool kubernetes = false;
+  std::optional<std::string> kubeconfig, context, ns;
 };
 
 // kInvalid for an unknown flag or one without its value.

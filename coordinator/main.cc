@@ -15,7 +15,9 @@
 #include "clock_file.h"
 #include "config.h"
 #include "controllers.h"
+#include "delivery.h"
 #include "http/server.h"
+#include "kubernetes_run.h"
 #include "loop/timeout.h"
 #include "loop/uv_loop.h"
 #include "loop/watch.h"
@@ -24,8 +26,8 @@
 #include "store/samples.h"
 #include "store/sqlite_store.h"
 
-// Read by jemalloc, where it is linked. Nearly all memory is allotted by the loop's thread: one arena for all keeps what
-// is freed where it is used again, and pages that are free go back to the system after a second.
+// Read by jemalloc, where it is linked. Nearly all memory is allotted by the loop's thread: one arena for all keeps
+// what is freed where it is used again, and pages that are free go back to the system after a second.
 extern "C" {
 extern const char* malloc_conf;
 const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
@@ -147,9 +149,6 @@ void run(const coordinator::Config& config) {
                        {.session = {.heartbeat = config.heartbeat, .lease = config.lease, .version = TOWPATH_VERSION},
                         .certificate_lifetime = config.node_certificate_lifetime});
   orFail(nodes.start(), "following the store");
-  std::map<std::string, control::CommandPlugin, std::less<>> step_plugins;
-  for (const coordinator::StepPluginConfig& plugin : config.step_plugins)
-    step_plugins[plugin.name] = {plugin.command, plugin.timeout, plugin.disabled};
   coordinator::Controllers controllers(
       {.loop = loop,
        .store = *store,
@@ -158,7 +157,7 @@ void run(const coordinator::Config& config) {
        .edge_api = edge_api,
        .last_heard = [&nodes](const std::string& node) { return nodes.heartbeats().lastHeard(node); },
        .silence_max = config.lease,
-       .step_plugins = std::move(step_plugins)});
+       .step_plugins = coordinator::stepPlugins(config)});
 
   // The door opens.
   apiserver::Rest rest(registry, users, {.version = TOWPATH_VERSION, .logs = &nodes.logs()});
@@ -207,6 +206,10 @@ int main(int argc, char** argv) {
   }
   Result<coordinator::Config> config = coordinator::readConfig(*command_line);
   if (!config) return refuse(config.error());
+  if (config->kubernetes.enabled) {
+    Result<void> ended = coordinator::runOnKubernetes(*config);
+    return ended ? 0 : refuse(ended.error());
+  }
   try {
     run(*config);
   } catch (const StartFailed& failed) {

@@ -1,35 +1,13 @@
 #include "metrics_page.h"
 
-#include <fmt/format.h>
-
-#include <cstdint>
-#include <iterator>
-#include <string_view>
+#include "counters_text.h"
 
 namespace towpath::coordinator {
 
-namespace {
-
-enum class Type { kCounter, kGauge };
-
-class Page {
- public:
-  template <class Number>
-  void add(std::string_view name, Type type, std::string_view help, Number value) {
-    fmt::format_to(std::back_inserter(text_), "# HELP towpath_{0} {1}\n# TYPE towpath_{0} {2}\ntowpath_{0} {3}\n", name,
-                   help, type == Type::kCounter ? "counter" : "gauge", value);
-  }
-  std::string take() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-}  // namespace
-
 std::string metricsPage(const store::StoreStats& store, const http::ServerStats& server,
                         const agents::AgentsStats& agents) {
-  Page page;
+  using Type = CountersText::Type;
+  CountersText page;
   page.add("store_revision", Type::kCounter, "Changes made so far.", store.revision);
   page.add("store_objects", Type::kGauge, "Objects that live.", store.objects);
   page.add("store_live_bytes", Type::kGauge, "Size of their texts.", store.live_bytes);

@@ -141,7 +141,12 @@ loop::Task<void> Cache::listOrWait() {
     synced_.set();
     co_return;
   }
-  if (listed.error().kind == ErrorKind::kNotFound && options_.unserved == Unserved::kEmpty) {
+  const bool not_for_us = listed.error().kind == ErrorKind::kNotFound || listed.error().kind == ErrorKind::kForbidden;
+  if (not_for_us && options_.unserved == Unserved::kEmpty) {
+    if (!synced()) {
+      log::info("optional resource is not there",
+                {{"resource", resource_.storageName()}, {"reason", describe(listed.error())}});
+    }
     replaceAll({}, "");
     synced_.set();
     co_await loop::sleep(loop_, options_.unserved_retry);

@@ -24,8 +24,9 @@
 
 namespace towpath::cluster {
 
-// What it means that the server does not know the resource (kNotFound): an error, or that there is nothing of it, as of
-// an optional CustomResourceDefinition. In both cases it is asked again, so that one that appears is noticed.
+// What it means that the server does not know the resource (kNotFound), or does not let us see it (kForbidden): an
+// error, or that there is nothing of it, as of an optional CustomResourceDefinition. In both cases it is asked again,
+// so that one that appears is noticed.
 enum class Unserved { kError, kEmpty };
 
 struct CacheOptions {

@@ -1,0 +1,135 @@
+#include "delivery.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/validate.h"
+#include "cluster/cache.h"
+#include "cluster/events.h"
+#include "cluster/kinds.h"
+#include "control/analysis/controller.h"
+#include "control/rollout/controller.h"
+
+namespace towpath::coordinator {
+
+namespace {
+
+// Keeps what a look-up found for as long as the rule looks at it.
+class Found {
+ public:
+  explicit Found(std::vector<Value>& kept) : kept_(kept) { kept_.reserve(kMost); }
+  const Value* operator()(const cluster::ObjectRef& object) {
+    if (!object || kept_.size() == kMost) return nullptr;
+    return &kept_.emplace_back(object->parse());
+  }
+
+ private:
+  static constexpr std::size_t kMost = 256;  // of one Rollout; no reallocation under the rule's feet
+  std::vector<Value>& kept_;
+};
+
+// The first thing that is wrong with a Rollout, also with what it refers to.
+std::optional<std::string> firstFault(const Value& rollout, const control::Caches& caches) {
+  if (api::FieldErrors own = api::validateRollout(rollout); !own.empty()) return api::describe(own.front());
+  std::vector<Value> kept;
+  Found found(kept);
+  std::string ns(cluster::namespaceOf(rollout));
+  api::References references{
+      .service = [&](std::string_view name) { return found(caches.services->find(ns, name)); },
+      .analysis_template = [&](std::string_view name) { return found(caches.analysis_templates->find(ns, name)); },
+      .cluster_analysis_template =
+          [&](std::string_view name) { return found(caches.cluster_analysis_templates->find("", name)); }};
+  api::FieldErrors referred = api::validateReferences(rollout, references);
+  if (referred.empty()) return std::nullopt;
+  return api::describe(referred.front());
+}
+
+cluster::CacheOptions optional(cluster::CacheOptions options) {
+  options.unserved = cluster::Unserved::kEmpty;
+  return options;
+}
+
+}  // namespace
+
+struct Delivery::Impl {
+  explicit Impl(Parts parts)
+      : rollouts(parts.loop, parts.api, cluster::kRollouts, {.ns = parts.ns}),
+        replica_sets(parts.loop, parts.api, cluster::kReplicaSets, {.ns = parts.ns}),
+        services(parts.loop, parts.api, cluster::kServices, {.ns = parts.ns}),
+        analysis_runs(parts.loop, parts.api, cluster::kAnalysisRuns, {.ns = parts.ns}),
+        analysis_templates(parts.loop, parts.api, cluster::kAnalysisTemplates, {.ns = parts.ns}),
+        cluster_analysis_templates(parts.loop, parts.api, cluster::kClusterAnalysisTemplates, optional({})),
+        http_routes(parts.loop, parts.api, cluster::kHttpRoutes, optional({.ns = parts.ns})),
+        pods(parts.loop, parts.api, cluster::kPods, {.ns = parts.ns}),
+        deployments(parts.loop, parts.api, cluster::kDeployments, {.ns = parts.ns}),
+        experiments(parts.loop, parts.api, cluster::kExperiments, {.ns = parts.ns}),
+        caches{
+            &rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_analysis_templates,
+            &http_routes, &pods,         &deployments, nullptr,        &experiments},
+        events(parts.loop, parts.api, "rollouts-controller"),
+        step_plugins(parts.loop, std::move(parts.step_plugins)),
+        rollout(rolloutContext(parts)),
+        analysis(analysisContext(parts)) {}
+
+  control::RolloutContext rolloutContext(const Parts& parts) {
+    control::TemplateFacts facts = control::peerFacts();
+    facts.validate = [this](const Value& object) { return firstFault(object, caches); };
+    return {.loop = &parts.loop,
+            .api = &parts.api,
+            .events = &events,
+            .caches = caches,
+            .facts = std::move(facts),
+            .step_plugins = &step_plugins,
+            .route_reports = parts.route_reports};
+  }
+  control::AnalysisContext analysisContext(const Parts& parts) {
+    return {.loop = &parts.loop,
+            .api = &parts.api,
+            .events = &events,
+            .analysis_runs = &analysis_runs,
+            .providers = {.loop = &parts.loop,
+                          .fetch = [&client = parts.client](
+                                       http::ClientRequest request) { return client.fetch(std::move(request)); },
+                          .traffic = &parts.traffic}};
+  }
+
+  cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_analysis_templates,
+      http_routes, pods, deployments, experiments;
+  control::Caches caches;
+  cluster::EventRecorder events;
+  control::CommandPlugins step_plugins;
+  control::RolloutController rollout;
+  control::AnalysisController analysis;
+};
+
+std::map<std::string, control::CommandPlugin, std::less<>> stepPlugins(const Config& config) {
+  std::map<std::string, control::CommandPlugin, std::less<>> plugins;
+  for (const StepPluginConfig& plugin : config.step_plugins) {
+    plugins[plugin.name] = {plugin.command, plugin.timeout, plugin.disabled};
+  }
+  return plugins;
+}
+
+Delivery::Delivery(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
+Delivery::~Delivery() = default;
+
+void Delivery::startCaches() {
+  for (cluster::Cache* cache : {&impl_->rollouts, &impl_->replica_sets, &impl_->services, &impl_->analysis_runs,
+                                &impl_->analysis_templates, &impl_->cluster_analysis_templates, &impl_->http_routes,
+                                &impl_->pods, &impl_->deployments, &impl_->experiments}) {
+    cache->start();
+  }
+}
+
+void Delivery::start() {
+  impl_->rollout.start();
+  impl_->analysis.start();
+}
+
+bool Delivery::synced() const {
+  return impl_->rollouts.synced() && impl_->replica_sets.synced() && impl_->pods.synced();
+}
+
+}  // namespace towpath::coordinator

@@ -1,0 +1,49 @@
+#pragma once
+// Delivery: the controllers that every coordinator runs, on Kubernetes and without it: rollouts and analyses, with the
+// caches that they share. It cannot tell which API it works through.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cluster/object_api.h"
+#include "config.h"
+#include "control/rollout/command_plugins.h"
+#include "http/transport.h"
+#include "loop/loop.h"
+#include "metrics/traffic_source.h"
+#include "traffic/registry.h"
+
+namespace towpath::coordinator {
+
+// The programs that the configuration names for plugin steps.
+std::map<std::string, control::CommandPlugin, std::less<>> stepPlugins(const Config& config);
+
+class Delivery {
+ public:
+  struct Parts {
+    loop::Loop& loop;
+    cluster::ObjectApi& api;
+    http::Transport& client;                // for metric providers
+    const metrics::TrafficSource& traffic;  //
+    std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
+    traffic::RouteReports route_reports = traffic::RouteReports::kNone;
+    std::string ns;  // the only one that is looked at; empty: all
+  };
+  // What it refers to outlives it.
+  explicit Delivery(Parts parts);
+  ~Delivery();
+
+  // Reads only; a process that waits to lead may do it before, so that it can begin at once.
+  void startCaches();
+  // Begins as soon as the caches are complete.
+  void start();
+  bool synced() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace towpath::coordinator
