@@ -211,9 +211,9 @@ class GatewayApi final : public Router {
       if (!patch) co_return std::unexpected(patch.error());
       if (patch->asObject().empty()) co_return {};
       (*patch)["metadata"]["resourceVersion"] = (*route)->meta().resource_version;
-      const Result<cluster::ObjectRef> written =
-          co_await context_.api->patch(cluster::kHttpRoutes, namespaceOf(target), name, cluster::PatchType::kMerge,
-                                       std::move(*patch), {.field_manager = "rollouts-controller"});
+      const Result<cluster::ObjectRef> written = co_await context_.api->patch(
+          cluster::kHttpRoutes, namespaceOf(target), name, cluster::PatchType::kMerge, std::move(*patch),
+          {.field_manager = "rollouts-controller", .urgency = context_.urgency});
       if (written) {
         if (context_.observe_route) context_.observe_route(*written);
         co_return {};

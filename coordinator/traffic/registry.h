@@ -28,6 +28,7 @@ struct RouterContext {
   loop::Loop* loop = nullptr;                   // for the pause before a write is tried again; nullptr: at once
   const cluster::Cache* http_routes = nullptr;  // nullptr: routes are read through the API
   RouteReports reports = RouteReports::kNone;
+  cluster::Urgency urgency = cluster::Urgency::kNormal;          // of its writes
   std::function<void(const cluster::ObjectRef&)> observe_route;  // our own writes, for the cache; may be empty
 };
 

@@ -38,6 +38,11 @@ std::vector<std::string> formerDestinations(const View& view, const rollout::Tra
   return names;
 }
 
+// What is aborted does not wait behind what goes on as planned.
+cluster::Urgency urgencyOf(const View& view) {
+  return view.world.status.abort ? cluster::Urgency::kUrgent : cluster::Urgency::kNormal;
+}
+
 }  // namespace
 
 loop::Task<Result<ActEnd>> Actor::carryOut(View& view, rollout::Decision decision) {
@@ -112,9 +117,9 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::CreateReplicaSet&
 }
 
 loop::Task<Result<void>> Actor::patchReplicaSet(View& view, std::string name, Value patch) {
-  const Result<cluster::ObjectRef> written =
-      co_await context_.api->patch(cluster::kReplicaSets, view.world.namespace_name, std::move(name),
-                                   cluster::PatchType::kMerge, std::move(patch), {.field_manager = kFieldManager});
+  const Result<cluster::ObjectRef> written = co_await context_.api->patch(
+      cluster::kReplicaSets, view.world.namespace_name, std::move(name), cluster::PatchType::kMerge, std::move(patch),
+      {.field_manager = kFieldManager, .urgency = urgencyOf(view)});
   if (!written) co_return std::unexpected(written.error());
   takeReplicaSet(view, *written);
   co_return {};
@@ -157,7 +162,7 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::DeleteReplicaSet&
 loop::Task<Result<void>> Actor::patchRollout(View& view, Value patch, std::string subresource) {
   const Result<cluster::ObjectRef> written = co_await context_.api->patch(
       cluster::kRollouts, view.world.namespace_name, view.world.name, cluster::PatchType::kMerge, std::move(patch),
-      {.field_manager = kFieldManager, .subresource = std::move(subresource)});
+      {.field_manager = kFieldManager, .subresource = std::move(subresource), .urgency = urgencyOf(view)});
   if (!written) co_return std::unexpected(written.error());
   context_.caches.rollouts->observe(*written);
   view.ref = *written;
@@ -212,9 +217,9 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SwitchService& ac
   if (known == view.world.services.end() || known->service.managed_by.empty()) {
     patch["metadata"]["annotations"][api::kManagedBy] = view.world.name;
   }
-  const Result<cluster::ObjectRef> written =
-      co_await context_.api->patch(cluster::kServices, view.world.namespace_name, action.service,
-                                   cluster::PatchType::kMerge, std::move(patch), {.field_manager = kFieldManager});
+  const Result<cluster::ObjectRef> written = co_await context_.api->patch(
+      cluster::kServices, view.world.namespace_name, action.service, cluster::PatchType::kMerge, std::move(patch),
+      {.field_manager = kFieldManager, .urgency = urgencyOf(view)});
   if (!written) co_return std::unexpected(written.error());
   context_.caches.services->observe(*written);
   rollout::applyEffect(view.world, action, context_.loop->steadyNow());
@@ -225,9 +230,11 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::SetTraffic& actio
   const traffic::Weights weights{action.setting.canary_weight, action.setting.additional,
                                  formerDestinations(view, action.setting)};
   const traffic::Hashes hashes{action.setting.canary_hash, action.setting.stable_hash};
+  traffic::RouterContext router_context = routerContext(context_);
+  router_context.urgency = action.setting.canary_weight == 0 ? cluster::Urgency::kUrgent : urgencyOf(view);
   for (const std::string& key : view.world.spec.canary()->traffic_routing->routers) {
     Result<std::unique_ptr<traffic::Router>> router =
-        traffic::makeRouter(key, routerConfig(view.object, key), routerContext(context_));
+        traffic::makeRouter(key, routerConfig(view.object, key), router_context);
     const traffic::Target target = routerTarget(view, key);
     Result<void> done;
     if (!router) done = std::unexpected(router.error());
