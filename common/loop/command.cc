@@ -62,6 +62,25 @@ Error osError(const std::string& what, int code) {
                .message = fmt::format("{}: {}", what, std::strerror(code))};
 }
 
+std::vector<std::string> environmentOf(const CommandRequest& request) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text(*entry);
+    const bool replaced = std::ranges::any_of(
+        request.environment, [text](const auto& variable) { return text.starts_with(variable.first + "="); });
+    if (!replaced) variables.emplace_back(text);
+  }
+  for (const auto& [name, value] : request.environment) variables.push_back(name + "=" + value);
+  return variables;
+}
+
+std::vector<char*> pointersTo(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 // A group of its own, with default signals: what it starts is killed with it.
 Result<pid_t> spawn(const CommandRequest& request, int in, int out, int err) {
   posix_spawn_file_actions_t actions;
@@ -79,11 +98,10 @@ Result<pid_t> spawn(const CommandRequest& request, int in, int out, int err) {
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::vector<std::string> words = request.argv;
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
+  std::vector<std::string> variables = environmentOf(request);
   pid_t pid = 0;
-  const int error = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+  const int error = ::posix_spawnp(&pid, words.front().c_str(), &actions, &attributes, pointersTo(words).data(),
+                                   pointersTo(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return std::unexpected(osError(request.argv.front(), error));

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ namespace towpath::loop {
 struct CommandRequest {
   std::vector<std::string> argv;  // argv[0]: a path, or a name that is looked up in PATH
   std::string input;
+  std::vector<std::pair<std::string, std::string>> environment;  // added to ours, or in the place of what is there
   Duration timeout = 30s;
   std::size_t output_max = std::size_t{1} << 20;  // bytes of stdout; of stderr the first few
 };

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "json/parse.h"
 #include "json/serialize.h"
-#include "kubernetes/program.h"
+#include "loop/command.h"
 
 namespace towpath::kubernetes {
 namespace {
@@ -105,9 +105,10 @@ Result<Credentials::Held> Credentials::readTokenFile() const {
 
 loop::Task<Result<Credentials::Held>> Credentials::runPlugin() const {
   const ExecPlugin& plugin = *access_.exec;
-  Program program{.command = plugin.command, .arguments = plugin.arguments, .environment = plugin.environment};
-  program.environment.emplace_back("KUBERNETES_EXEC_INFO", execInfo(plugin, access_));
-  auto end = co_await loop::offload(loop_, [program = std::move(program)] { return runProgram(program); });
+  loop::CommandRequest command{.argv = {plugin.command}, .environment = plugin.environment};
+  command.argv.insert(command.argv.end(), plugin.arguments.begin(), plugin.arguments.end());
+  command.environment.emplace_back("KUBERNETES_EXEC_INFO", execInfo(plugin, access_));
+  auto end = co_await loop::runCommand(loop_, std::move(command));
   const std::string what = fmt::format("the credential plugin {}", plugin.command);
   if (!end) {
     Error error = withContext(end.error(), what);
@@ -116,9 +117,9 @@ loop::Task<Result<Credentials::Held>> Credentials::runPlugin() const {
   }
   if (end->status != 0) {
     co_return fail(ErrorKind::kUnauthorized,
-                   fmt::format("{} ended with status {}: {}", what, end->status, lastWords(end->errors)));
+                   fmt::format("{} ended with status {}: {}", what, end->status, lastWords(end->err)));
   }
-  auto credential = readExecCredential(end->output, plugin.api_version);
+  auto credential = readExecCredential(end->out, plugin.api_version);
   if (!credential) co_return std::unexpected(withContext(credential.error(), what));
   co_return Held{.token = std::move(credential->token),
                  .certificate_pem = std::move(credential->certificate_pem),

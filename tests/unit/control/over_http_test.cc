@@ -29,7 +29,7 @@ struct OverHttp : Harness {
   }
   ~OverHttp() { coordinator.reset(); }
 
-  void startOver() { coordinator = std::make_unique<Coordinator>(loop, kube, providers, reports); }
+  void startOver() { coordinator = std::make_unique<Coordinator>(loop, kube, providers, reports, step_plugins); }
   // Faults cost time: requests are slow, and what failed waits for its next turn.
   void eventually(const std::string& what, const std::function<bool()>& holds) {
     bool held = holds();
