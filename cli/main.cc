@@ -233,10 +233,9 @@ void addSimulate(CLI::App& app, Arguments& a) {
   verb->add_option("--fault", o.faults, "what goes wrong; may be given several times")
       ->type_name("FAULT")
       ->allow_extra_args(false);
-  may be given several times ")->type_name(" FAULT ");
-      const auto timed = [verb](const char* flag, std::string& value, const char* help) {
-        verb->add_option(flag, value, help)->capture_default_str()->type_name("DURATION");
-      };
+  const auto timed = [verb](const char* flag, std::string& value, const char* help) {
+    verb->add_option(flag, value, help)->capture_default_str()->type_name("DURATION");
+  };
   timed("--ready-after", o.ready_after, "from a pod's start to its readiness");
   timed("--promote-after", o.promote_after, "how long a person lets a pause wait, or never");
   timed("--until", o.until, "end the play there");

@@ -15,7 +15,8 @@ namespace {
 using rollout::World;
 
 const WallTime kUpdate = WallTime(std::chrono::seconds(1'767'225'600));  // any time does: nothing depends on the date
-constexpr int kMaxRounds = 200;                                          // of one turn
+constexpr Duration kPatience = 10min;  // for what a background analysis makes of the end of the trace
+constexpr int kMaxRounds = 200;        // of one turn
 
 Measurements measurementsOf(const Setup& setup) {
   Measurements source{setup.trace, setup.faults, kUpdate};
@@ -148,8 +149,19 @@ class Player {
       if (isAnEvent(fault) && kUpdate + fault.at > now_) consider(kUpdate + fault.at);
     }
     if (const std::optional<WallTime> promotion = promotionAt()) consider(promotion);
+    if (waitedLongEnough()) return std::nullopt;
     if (next && *next <= now_) next = now_ + 1s;  // due already: look at it again a little later
     return next;
+  }
+
+  // A person is waited for who does not come, and neither the trace nor a fault has anything new to tell: analyses in
+  // the background could go on for ever.
+  bool waitedLongEnough() const {
+    const std::optional<Wait> wait = personWaitedFor(world_);
+    if (!wait || setup_.promote_after) return false;
+    WallTime last = std::max(wait->since, kUpdate + setup_.trace.end());
+    for (const Fault& fault : setup_.faults) last = std::max(last, kUpdate + fault.at);
+    return now_ >= last + kPatience;
   }
 
   static bool isAnEvent(const Fault& fault) {

@@ -29,6 +29,8 @@ class Trace {
   const std::vector<std::string>& metrics() const { return metrics_; }
   // The value at that time after the update; nullopt: no data. A cell that is JSON is that value, else it is text.
   std::optional<Value> at(std::string_view metric, Duration since_update) const;
+  // The time of the last row; 0 without any.
+  Duration end() const { return rows_.empty() ? Duration{} : rows_.back().time; }
 
  private:
   struct Row {

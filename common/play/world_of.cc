@@ -27,6 +27,10 @@ void addServices(World& world) {
   if (const model::CanaryStrategy* strategy = world.spec.canary()) {
     add(ServiceRole::kStable, strategy->stable_service);
     add(ServiceRole::kCanary, strategy->canary_service);
+    if (strategy->ping_pong) {
+      add(ServiceRole::kPing, strategy->ping_pong->ping_service);
+      add(ServiceRole::kPong, strategy->ping_pong->pong_service);
+    }
   }
 }
 

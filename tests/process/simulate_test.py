@@ -44,8 +44,10 @@ def test_faults_and_people_are_stated():
     done = simulate("-f", SHOP, "--fault", "canary-never-ready", "-o", "json")
     report = json.loads(done.stdout)
     assert done.returncode == 1 and report["ending"] == "degraded" and "fault canary-never-ready" in report["assumptions"]
-    waiting = simulate("-f", "-", "--promote-after", "never", stdin=(SHOP / "rollout.yaml").read_text().replace("duration: 12s", "").replace("- pause:\n            \n", "- pause: {}\n")
-                       + "---\n" + (SHOP / "analysis.yaml").read_text())
+    rollout = (SHOP / "rollout.yaml").read_text()
+    endless = rollout.replace("        - pause:\n            duration: 12s\n", "        - pause: {}\n")
+    assert endless != rollout
+    waiting = simulate("-f", SHOP / "analysis.yaml", "-f", "-", "--promote-after", "never", stdin=endless)
     assert waiting.returncode == 1 and "waits for a person" in waiting.stdout and "nobody promotes" in waiting.stdout
 
 

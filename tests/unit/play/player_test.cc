@@ -106,6 +106,20 @@ TEST_CASE("without a person the play waits at the pause") {
   CHECK(outcome.moments.back().step == "3/4");
 }
 
+TEST_CASE("a play that waits for nobody ends although an analysis in the background would go on for ever") {
+  Setup setup =
+      setupOf(rollout(R"({canary: {analysis: {templates: [{templateName: errors}], args: [{name: hash, value: x}]},
+    steps: [{setWeight: 25}, {pause: {}}]}})"),
+              {errorTemplate()});
+  setup.promote_after.reset();
+  const Outcome outcome = played(setup);
+  CHECK(outcome.ending == Ending::kWaitsForPerson);
+  CHECK(outcome.moments.back().at < 1min);
+  // A bad measurement after the pause began still ends it.
+  setup.trace = Trace::parse("time,error-ratio\n0,0.01\n3000,0.9\n", "t").value();
+  CHECK(played(setup).ending == Ending::kDegraded);
+}
+
 TEST_CASE("a routed canary gets the weights of its steps, and needs its pods on top") {
   const Outcome outcome = played(setupOf(rollout(kRouted), {errorTemplate()}));
   CHECK(outcome.ending == Ending::kHealthy);
