@@ -30,13 +30,19 @@ HELPERS = {"fleet"}  # programs that are driven by a benchmark of this file, not
 
 
 def memory_kb(pid):
-    """{"rss", "pss", "private"} in KB, from the kernel's own sums."""
-    sums = {"Rss": 0, "Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        key = line.split(":")[0]
-        if key in sums:
-            sums[key] = int(line.split()[1])
-    return {"rss": sums["Rss"], "pss": sums["Pss"], "private": sums["Private_Clean"] + sums["Private_Dirty"]}
+    """{"rss", "pss", "private"} in KB. Private is what this process alone pays for: what it wrote, and the pages of its own program. Clean pages of
+    libraries are not in it, whether or not another process happens to map them too."""
+    sums = {"rss": 0, "pss": 0, "private": 0}
+    is_library = False
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):
+            is_library = ".so" in words[-1]
+        elif words[0] in ("Rss:", "Pss:"):
+            sums[words[0][:-1].lower()] += int(words[1])
+        elif words[0] == "Private_Dirty:" or words[0] == "Private_Clean:" and not is_library:
+            sums["private"] += int(words[1])
+    return sums
 
 
 def cpu_seconds(pid):

@@ -18,6 +18,7 @@
 #include <sstream>
 
 #include "api.h"
+#include "base/file.h"
 #include "json/parse.h"
 #include "json/serialize.h"
 #include "loop/event.h"
@@ -95,6 +96,7 @@ class Fleet {
       : loop_(loop), noticed_(loop), joining_(loop, kJoinsAtOnce), scope_(loop, "fleet") {
     for (std::size_t i = 0; i < arguments.nodes; ++i) {
       const std::string name = fmt::format("sim-{:05}", i);
+      if (Result<void> made = makeDirectories(arguments.directory + "/" + name); !made) giveUp(describe(made.error()));
       nodes_.push_back(std::make_unique<SimNode>(
           loop, SimNodeOptions{arguments.url, join_token, arguments.directory + "/" + name, name},
           [this](const std::string& route, std::int64_t generation) {
