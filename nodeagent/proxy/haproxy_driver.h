@@ -2,6 +2,8 @@
 // Haproxy: the driver behind makeHaproxy(). haproxy.cc has its life (start, watch, read, end), haproxy_apply.cc how it
 // makes HAProxy do a state.
 
+#include <fmt/format.h>
+
 #include <map>
 #include <optional>
 #include <string>

@@ -45,8 +45,8 @@ def flags_for(header, flags):
     for folder in header.parents:
         if folder in flags:
             return flags[folder]
-    # A folder without sources of its own: those of a folder below it.
-    return next(f for folder, f in flags.items() if header.parent in folder.parents)
+    # A folder without sources of its own: those of a folder below it, or, where all are generated, anyone's.
+    return next((f for folder, f in flags.items() if header.parent in folder.parents), next(iter(flags.values())))
 
 
 def test_each_header_compiles_alone():

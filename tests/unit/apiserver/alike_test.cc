@@ -45,8 +45,8 @@ struct Both {
   }
   std::string patched(std::string text, std::string subresource = "", PatchType type = PatchType::kMerge) {
     return alike([=](ObjectApi& api) -> loop::Task<std::string> {
-      co_return told(co_await api.patch(cluster::kReplicaSets, "default", "web", type, yaml(text),
-                                        {.subresource = subresource}));
+      co_return told(
+          co_await api.patch(cluster::kReplicaSets, "default", "web", type, yaml(text), {.subresource = subresource}));
     });
   }
   // Generation, size, image and status: what no server may see differently.
