@@ -76,7 +76,7 @@ bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
   const std::int32_t most = strategy(pass).maxWeight();
   // A canary without a pod serves nobody: whatever stable has is better.
   const bool dead = !dynamicRollback(pass) && newSet(pass)->available_replicas == 0;
-  if (dead && canary_weight == 0) return stable->available_replicas > 0;
+  if (dead && canary_weight == 0) return stable->available_replicas > 0 || pass.wanted() == 0;
   // More for the canary is less for stable, which can't carry it anyway.
   if (pass.in.extensions.ship_past_broken_stable && canary_weight >= now) return true;
   const std::int32_t needed = parts(pass.wanted(), most - canary_weight, most);
