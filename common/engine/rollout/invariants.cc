@@ -149,7 +149,9 @@ void statusIsSound(const Check& check, const model::RolloutStatus& next) {
     if (sum != check.canary()->maxWeight()) check.fail(fmt::format("weights sum to {}", sum));
   }
   const bool invalid = findCondition(next.conditions, model::condition::kInvalidSpec) != nullptr;
-  if (next.abort && !next.aborted_at && !invalid) check.fail("aborted without a time");
+  // Nor while the new ReplicaSet cannot be made: until then it is not known what the abort is of.
+  const bool postponed = invalid || check.before.create_failure.has_value();
+  if (next.abort && !next.aborted_at && !postponed) check.fail("aborted without a time");
   if (next.abort && !next.pause_conditions.empty()) check.fail("aborted and paused");
   const bool retracted = old.stable_rs == old.current_pod_hash || old.promote_full ||
                          next.current_pod_hash != old.current_pod_hash ||
