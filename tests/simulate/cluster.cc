@@ -209,7 +209,7 @@ void SimulatedCluster::showPod(const Set& set, const Pod& pod) {
   Value status;
   status["conditions"] = Array{Object{{"type", "Ready"},
                                       {"status", pod.ready_since ? "True" : "False"},
-                                      {"lastTransitionTime", formatRfc3339(loop_.wallNow())}}};
+                                      {"lastTransitionTime", formatRfc3339(loop_.steadyNow())}}};
   (void)api_.patchNow(cluster::kPods, kNamespace, pod.name, cluster::PatchType::kMerge,
                       Object{{"status", std::move(status)}}, {.subresource = "status"});
 }

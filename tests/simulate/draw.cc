@@ -100,6 +100,9 @@ Value drawCanary(Random& random, Scenario& scenario) {
   drawBudget(random, canary);
   if (scenario.routed) {
     canary["trafficRouting"]["plugins"]["argoproj-labs/gatewayAPI"]["httpRoute"] = "shop";
+    Value& annotations = scenario.rollout["metadata"]["annotations"];
+    if (strict(scenario)) annotations["towpath.dev/weight-limit"] = "ready";
+    if (random.percent(15)) annotations["towpath.dev/broken-stable"] = "ship";
     if (random.percent(60)) scenario.reports = traffic::RouteReports::kExpected;
     const bool dynamic = random.percent(40);
     if (dynamic) canary["dynamicStableScale"] = true;

@@ -21,8 +21,10 @@ Scenario scripted(const Script& script) {
   scenario.rollout["spec"]["strategy"] = json::parseYamlDocument(script.strategy).value();
   const Value& canary = std::as_const(scenario.rollout).at({"spec", "strategy", "canary"});
   scenario.routed = canary["trafficRouting"].isObject();
-  scenario.services = {"shop-active", "shop-preview"};
-  if (canary.isObject()) scenario.services = {"shop-canary", "shop-stable"};
+  // Only what the strategy names: nobody would ever switch the others.
+  scenario.services.clear();
+  if (canary["canaryService"].isString()) scenario.services = {"shop-canary", "shop-stable"};
+  if (!canary.isObject()) scenario.services = {"shop-active", "shop-preview"};
   scenario.reports = traffic::RouteReports::kNone;
   scenario.other_steps.assign(2, Array{});
   scenario.acts = script.acts;
