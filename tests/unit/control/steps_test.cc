@@ -146,10 +146,13 @@ TEST_CASE("an experiment gets its share of the route while it runs, and no other
   Harness harness;
   const Value experiment = untilExperiment(harness);
   Value service = yaml(serviceYaml("trial"));
-  service["spec"]["ports"][0]["port"] = 8080;
+  service["spec"]["ports"] = Array{Object{{"port", 8080}}};
   harness.apply(cluster::kServices, json::serialize(service));
   reportExperiment(harness, experiment, "Running");
-  const auto backend = [&] { return harness.get(cluster::kHttpRoutes, "shop")["spec"]["rules"][0]["backendRefs"][2]; };
+  const auto backend = [&] {
+    const Value route = harness.get(cluster::kHttpRoutes, "shop");
+    return Value(route["spec"]["rules"][0]["backendRefs"][2]);
+  };
   harness.until("the share", [&] { return backend()["weight"].asInt() == 5; });
   CHECK(backend()["name"].asString() == "trial");
   CHECK(backend()["port"].asInt() == 8080);
@@ -194,6 +197,11 @@ namespace {
 constexpr const char* kPluginCanary =
     "{canary: {steps: [{setWeight: 20}, {plugin: {name: acme/check, config: {suite: smoke}}}, {pause: {}}]}}";
 
+Value pluginEntry(Harness& harness, std::size_t index) {
+  const Value status = harness.rolloutStatus();
+  return status["canary"]["stepPluginStatuses"][index];
+}
+
 // A plugin that is a shell script: it notes each request and answers with what the test wrote last.
 struct ScriptedPlugin {
   ScriptedPlugin(loop::Loop& loop, const char* first_answer)
@@ -229,9 +237,8 @@ TEST_CASE("a step plugin gets its config, its state and the rollout, and its suc
   harness.untilPhase("Healthy");
   CHECK(plugin.requests().empty());
   harness.setImage("v2");
-  harness.until("the first answer",
-                [&] { return harness.rolloutStatus()["canary"]["stepPluginStatuses"][0]["executions"].asInt() == 1; });
-  const Value entry = harness.rolloutStatus()["canary"]["stepPluginStatuses"][0];
+  harness.until("the first answer", [&] { return pluginEntry(harness, 0)["executions"].asInt() == 1; });
+  const Value entry = pluginEntry(harness, 0);
   CHECK(entry["backoff"].asString() == "20s");
   CHECK(entry["status"]["build"].asInt() == 7);
 
@@ -246,7 +253,7 @@ TEST_CASE("a step plugin gets its config, its state and the rollout, and its suc
   CHECK(requests[0]["status"].isNull());
   CHECK(requests[0]["rollout"]["metadata"]["name"].asString() == "shop");
   CHECK(requests[1]["status"]["build"].asInt() == 7);
-  CHECK(harness.rolloutStatus()["canary"]["stepPluginStatuses"][0]["message"].asString() == "green");
+  CHECK(pluginEntry(harness, 0)["message"].asString() == "green");
 }
 
 TEST_CASE("an abort is told to a plugin that runs") {
@@ -260,9 +267,7 @@ TEST_CASE("an abort is told to a plugin that runs") {
   harness.until("the plugin runs", [&] { return plugin.requests().size() == 1; });
   plugin.answer(R"({"phase": "Successful"})");
   harness.abort();
-  harness.until("it is aborted", [&] {
-    return harness.rolloutStatus()["canary"]["stepPluginStatuses"][1]["phase"].asString() == "Successful";
-  });
+  harness.until("it is aborted", [&] { return pluginEntry(harness, 1)["phase"].asString() == "Successful"; });
   CHECK(plugin.requests().back()["operation"].asString() == "Abort");
   CHECK(harness.phase() == "Degraded");
 }
