@@ -176,6 +176,7 @@ Result<ObjectRef> MemoryApi::createNow(const Resource& resource, Value object, c
   metadata.set("creationTimestamp", formatRfc3339(loop_.steadyNow()));
   if (hasGeneration(resource)) metadata.set("generation", 1);
   if (hasStatus(resource)) object.makeObject().erase("status");
+  if (resource == kReplicaSets) object["status"] = Object{{"replicas", 0}};
   if (options.dry_run == DryRun::kYes) return makeObjectRef(object);
   metadata.set("resourceVersion", std::to_string(++revision_));
   Entry& entry = in.objects[key];
@@ -277,6 +278,7 @@ Result<void> MemoryApi::removeNow(const Resource& resource, const std::string& n
   if (meta.deleting) return {};
   Value before = tree;
   Value& metadata = entry.tree["metadata"];
+  if (hasGeneration(resource)) metadata["generation"] = meta.generation + 1;
   metadata["deletionTimestamp"] = formatRfc3339(loop_.steadyNow());
   metadata["deletionGracePeriodSeconds"] = graceful ? options.grace_period_seconds.value_or(30) : 0;
   metadata["resourceVersion"] = std::to_string(++revision_);

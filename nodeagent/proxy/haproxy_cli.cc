@@ -51,7 +51,10 @@ void HaproxyCli::remember(const Processes& processes) {
   }
   old_ = std::move(old);
   std::erase_if(silent_, [this](int pid) { return !old_.contains(pid); });
-  std::erase_if(lines_, [this](const auto& line) { return !known_->keys.contains(line.first); });
+  // Not by the master's list alone: while it starts itself anew it may lack one for a moment.
+  std::erase_if(lines_, [this](const auto& line) {
+    return !known_->keys.contains(line.first) && !processKey(line.first).has_value();
+  });
 }
 
 std::optional<Processes> HaproxyCli::stillRunning() const {

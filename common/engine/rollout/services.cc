@@ -9,8 +9,7 @@ namespace {
 bool canTake(const Pass& pass, ServiceRole role, const model::Service& service, const ReplicaSet& target) {
   // Behind a router without weight a canary service gets nothing, and has to be right before it gets some.
   const std::optional<model::TrafficWeights>& weights = pass.old().canary.weights;
-  const bool idle =
-      role == ServiceRole::kCanary && trafficRouted(pass) && (!weights || weights->canary.weight == 0);
+  const bool idle = role == ServiceRole::kCanary && trafficRouted(pass) && (!weights || weights->canary.weight == 0);
   if (service.managed_by.empty() && !idle) return target.replicas != 0 && target.available_replicas >= target.replicas;
   return target.available_replicas > 0;
 }

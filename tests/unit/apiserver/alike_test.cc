@@ -74,9 +74,9 @@ struct Both {
 
 TEST_CASE("in memory as on the server: generation, status apart from the rest, and writes that change nothing") {
   Both both;
-  CHECK(both.create() == "generation 1, 2 replicas, status -1, stays");
+  CHECK(both.create() == "generation 1, 2 replicas, status 0, stays");
   CHECK(both.create() == "already exists");
-  CHECK(both.patched("spec: {replicas: 3}") == "generation 2, 3 replicas, status -1, stays");
+  CHECK(both.patched("spec: {replicas: 3}") == "generation 2, 3 replicas, status 0, stays");
   CHECK(both.patched("{spec: {replicas: 7}, status: {replicas: 3}}", "status") ==
         "generation 2, 3 replicas, status 3, stays");
   CHECK(both.patched("status: {replicas: 5}") == "generation 2, 3 replicas, status 3, stays");
