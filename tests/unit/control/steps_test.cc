@@ -183,13 +183,13 @@ TEST_CASE("a failed experiment aborts the rollout, an abort ends a running one")
   CHECK(harness.weight() == 0);
 }
 
-TEST_CASE("an experiment of no known version is refused before anything runs") {
+TEST_CASE("an experiment of no known version is refused when it is written") {
   Harness harness;
-  harness.apply(cluster::kRollouts,
-                rolloutYaml("shop", "{canary: {steps: [{experiment: {templates: [{name: a, specRef: old}]}}]}}"));
-  harness.start();
-  harness.untilPhase("Degraded");
-  CHECK(harness.rolloutStatus()["message"].asString().find("templates[0].specRef") != std::string::npos);
+  const auto made = harness.run(harness.api.create(
+      cluster::kRollouts,
+      yaml(rolloutYaml("shop", "{canary: {steps: [{experiment: {templates: [{name: a, specRef: old}]}}]}}"))));
+  REQUIRE_FALSE(made.has_value());
+  CHECK(made.error().message.find("steps[0].experiment.templates[0].specRef") != std::string::npos);
 }
 
 namespace {
