@@ -169,14 +169,14 @@ Result<ObjectRef> MemoryApi::createNow(const Resource& resource, Value object, c
   Table& in = table(resource);
   if (in.objects.contains(key))
     return fail(ErrorKind::kAlreadyExists, fmt::format("{} \"{}\" already exists", resource.storageName(), key.name));
+  if (hasStatus(resource)) object.makeObject().erase("status");
+  if (resource == kReplicaSets) object["status"] = Object{{"replicas", 0}};
   Object& metadata = object["metadata"].makeObject();
   for (const char* member : {"deletionTimestamp", "deletionGracePeriodSeconds", "generation"}) metadata.erase(member);
   dropEmpty(metadata);
   metadata.set("uid", newUid());
   metadata.set("creationTimestamp", formatRfc3339(loop_.steadyNow()));
   if (hasGeneration(resource)) metadata.set("generation", 1);
-  if (hasStatus(resource)) object.makeObject().erase("status");
-  if (resource == kReplicaSets) object["status"] = Object{{"replicas", 0}};
   if (options.dry_run == DryRun::kYes) return makeObjectRef(object);
   metadata.set("resourceVersion", std::to_string(++revision_));
   Entry& entry = in.objects[key];
