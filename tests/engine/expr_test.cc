@@ -53,7 +53,6 @@ TEST_CASE("expressions") {
       {"nil ?? 4", "4"},
       {"(nil ?? 4) < 5", "true"},
       {"1 == 1.0", "true"},
-      {"'1' == 1", "false"},
       {"1 != 2", "true"},
       {"'b' > 'a'", "true"},
       {"2 in [1, 2.0]", "true"},
@@ -78,7 +77,7 @@ TEST_CASE("expressions") {
       {"isNil(result.missing)", "false"},  // looks at the result, as the peer does
       {"default(result.missing, 1) == result", "true"},
       {"false && result.missing.x", "false"},  // not evaluated
-      {"true || 1", "true"},
+      {"true || result.missing.x", "true"},
   };
   for (const Row& row : rows) {
     CAPTURE(std::string(row.text));
@@ -100,23 +99,22 @@ TEST_CASE("errors name their place") {
       {"foo(1)", "parse 1:1: unknown function foo"},
       {"len()", "parse 1:1: len takes 1 argument(s), not 0"},
       {"'abc", "parse 1:1: the string is not closed"},
-      {"'a\\q'", "parse 1:3: unknown escape in a string"},
+      {"'a\\q'", "parse 1:3: unknown escape in a string: a backslash itself is \\\\"},
       {"1 ~ 2", "parse 1:3: unexpected character '~'"},
       {"true ? 1", "parse 1:9: expected \":\" of the choice"},
       {"nil ?? 1 < 2", "parse 1:10: \"??\" beside another operator needs parentheses"},
-      {"99999999999999999999", "parse 1:1: \"99999999999999999999\" is no number"},
+      {"99999999999999999999", "parse 1:1: \"99999999999999999999\" is no number, or too large for one"},
       {"result.\n  pct > 'x'", "error 2:7: invalid operation: > (mismatched types float64 and string)"},
       {"result.list[9]", "error 1:12: index out of range: 9 (list length is 3)"},
       {"result.missing > 1", "error 1:16: invalid operation: > (mismatched types nil and int)"},
       {"result.missing.x", "error 1:16: cannot fetch x from nil"},
-      {"1.5 % 2", "error 1:5: invalid operation: % (mismatched types float64 and int)"},
+      {"1.5 % 2", "parse 1:5: invalid operation: % (mismatched types float64 and int)"},
       {"1 % 0", "error 1:3: integer divide by zero"},
-      {"1 and true", "error 1:3: invalid operation: && needs bool, not int"},
-      {"!1", "error 1:1: invalid operation: ! (type int)"},
-      {"1 ? 2 : 3", "error 1:3: invalid operation: ?: needs bool, not int"},
+      {"1 and true", "parse 1:3: invalid operation: && (mismatched types int and bool)"},
+      {"!1", "parse 1:1: invalid operation: ! (mismatched type int)"},
+      {"1 ? 2 : 3", "parse 1:3: non-bool expression (type int) used as condition"},
       {"9223372036854775807 + 1", "error 1:21: the result of + is out of range"},
       {"asInt('x')", "error 1:1: asInt: \"x\" is no whole number"},
-      {"'a' matches 'b'", "error 1:5: the operator matches is not supported"},
   };
   for (const Row& row : rows) {
     CAPTURE(std::string(row.text));

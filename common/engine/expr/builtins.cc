@@ -1,93 +1,122 @@
 #include "engine/expr/builtins.h"
 
+#include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 
 namespace towpath::expr {
 namespace {
 
-using Arguments = std::span<const Value>;
+constexpr std::array<Builtin, 15> kPredicates = {{{"all", 2, 2, "lp", 'b', nullptr},
+                                                  {"any", 2, 2, "lp", 'b', nullptr},
+                                                  {"one", 2, 2, "lp", 'b', nullptr},
+                                                  {"none", 2, 2, "lp", 'b', nullptr},
+                                                  {"filter", 2, 2, "lp", '=', nullptr},
+                                                  {"map", 2, 2, "lp", 'l', nullptr},
+                                                  {"find", 2, 2, "lp", 'e', nullptr},
+                                                  {"findIndex", 2, 2, "lp", 'i', nullptr},
+                                                  {"findLast", 2, 2, "lp", 'e', nullptr},
+                                                  {"findLastIndex", 2, 2, "lp", 'i', nullptr},
+                                                  {"count", 1, 2, "lp", 'i', nullptr},
+                                                  {"sum", 1, 2, "lp", 'a', nullptr},
+                                                  {"groupBy", 2, 2, "lp", 'm', nullptr},
+                                                  {"sortBy", 2, 3, "lps", '=', nullptr},
+                                                  {"reduce", 2, 3, "lpa", 'a', nullptr}}};
 
-std::unexpected<Error> bad(std::string message) { return fail(ErrorKind::kInvalid, std::move(message)); }
+constexpr std::array<std::string_view, 4> kClock = {"now", "date", "duration", "timezone"};
+constexpr std::array<std::string_view, 2> kJson = {"toJSON", "fromJSON"};
 
-Result<double> number(Arguments arguments, std::string_view function) {
-  if (!arguments[0].isNumber()) return bad(fmt::format("{} needs a number, not {}", function, typeName(arguments[0])));
-  return arguments[0].asDouble();
-}
-
-Result<Value> len(Arguments arguments, const Value&) {
-  const Value& value = arguments[0];
-  if (value.isArray()) return Value(static_cast<long long>(value.asArray().size()));
-  if (value.isObject()) return Value(static_cast<long long>(value.asObject().size()));
-  if (const std::string* text = value.ifString()) {
-    // Characters, not bytes: continuation bytes of UTF-8 don't count.
-    const auto count =
-        std::ranges::count_if(*text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-    return Value(static_cast<long long>(count));
+bool fits(char want, const Type& type) {
+  const TypeKind kind = type.kind;
+  if (type.isUnknown()) return true;
+  switch (want) {
+    case 's':
+      return kind == TypeKind::kString;
+    case 'n':
+      return type.isNumber();
+    case 'i':
+      return kind == TypeKind::kInt;
+    case 't':
+      return type.isNumber() || kind == TypeKind::kString;
+    case 'v':
+      return type.isNumber() || kind == TypeKind::kList;
+    case 'l':
+      return kind == TypeKind::kList;
+    case 'm':
+      return kind == TypeKind::kMap;
+    case 'c':
+      return kind == TypeKind::kList || kind == TypeKind::kMap || kind == TypeKind::kString;
+    default:
+      return true;
   }
-  return bad(fmt::format("invalid argument for len (type {})", typeName(value)));
 }
-
-Result<Value> isNaN(Arguments arguments, const Value&) {
-  const Result<double> value = number(arguments, "isNaN");
-  if (!value) return std::unexpected(value.error());
-  return Value(std::isnan(*value));
-}
-
-Result<Value> isInf(Arguments arguments, const Value&) {
-  const Result<double> value = number(arguments, "isInf");
-  if (!value) return std::unexpected(value.error());
-  return Value(std::isinf(*value));
-}
-
-Result<Value> isNil(Arguments, const Value& result) { return Value(result.isNull()); }
-
-Result<Value> orDefault(Arguments arguments, const Value& result) { return result.isNull() ? arguments[1] : result; }
-
-Result<Value> asInt(Arguments arguments, const Value&) {
-  const Value& value = arguments[0];
-  if (value.isInt()) return value;
-  if (const double* real = value.ifDouble()) {
-    if (!(std::abs(*real) < 9.2e18)) return bad("asInt: the number is out of range");
-    return Value(static_cast<long long>(*real));
-  }
-  if (const std::string* text = value.ifString()) {
-    std::int64_t parsed = 0;
-    const char* const end = text->data() + text->size();
-    const auto [stop, error] = std::from_chars(text->data(), end, parsed);
-    if (error == std::errc() && stop == end && !text->empty()) return Value(static_cast<long long>(parsed));
-    return bad(fmt::format("asInt: \"{}\" is no whole number", *text));
-  }
-  return bad(fmt::format("asInt() not supported on type {}", typeName(value)));
-}
-
-Result<Value> asFloat(Arguments arguments, const Value&) {
-  const Value& value = arguments[0];
-  if (value.isNumber()) return Value(value.asDouble());
-  if (const std::string* text = value.ifString()) {
-    double parsed = 0;
-    const char* const end = text->data() + text->size();
-    const auto [stop, error] = std::from_chars(text->data(), end, parsed);
-    if (error == std::errc() && stop == end && !text->empty()) return Value(parsed);
-    return bad(fmt::format("asFloat: \"{}\" is no number", *text));
-  }
-  return bad(fmt::format("asFloat() not supported on type {}", typeName(value)));
-}
-
-constexpr std::array<Builtin, 7> kBuiltins = {{{"len", 1, len},
-                                               {"isNaN", 1, isNaN},
-                                               {"isInf", 1, isInf},
-                                               {"isNil", 1, isNil},
-                                               {"default", 2, orDefault},
-                                               {"asInt", 1, asInt},
-                                               {"asFloat", 1, asFloat}}};
 
 }  // namespace
 
 const Builtin* findBuiltin(std::string_view name) {
-  const auto found = std::ranges::find(kBuiltins, name, &Builtin::name);
-  return found == kBuiltins.end() ? nullptr : &*found;
+  const std::array<std::span<const Builtin>, 4> tables = {std::span<const Builtin>(kPredicates), numberBuiltins(),
+                                                          textBuiltins(), listBuiltins()};
+  for (const std::span<const Builtin> table : tables) {
+    const auto found = std::ranges::find(table, name, &Builtin::name);
+    if (found != table.end()) return &*found;
+  }
+  return nullptr;
+}
+
+bool isPredicate(const Builtin& builtin) { return builtin.call == nullptr; }
+
+std::string unknownFunction(std::string_view name) {
+  if (std::ranges::find(kClock, name) != kClock.end()) {
+    return fmt::format("{}() is not supported: a condition looks at the result alone, and knows no time", name);
+  }
+  if (std::ranges::find(kJson, name) != kJson.end()) {
+    return fmt::format("{}() is not supported: take the part out with the provider's jsonPath", name);
+  }
+  return fmt::format("unknown function {}", name);
+}
+
+char wanted(const Builtin& builtin, std::size_t index) {
+  return builtin.takes[std::min(index, builtin.takes.size() - 1)];
+}
+
+std::optional<std::string> misfit(const Builtin& builtin, std::size_t index, const Type& type) {
+  const char want = wanted(builtin, index);
+  if (fits(want, type)) return std::nullopt;
+  if (isPredicate(builtin) && index == 0) {
+    return fmt::format("builtin {} takes only array (got {})", builtin.name, toString(type));
+  }
+  if (want == 's' || want == 'i') {
+    return fmt::format("cannot use {} as argument (type {}) to call {}", toString(type), want == 's' ? "string" : "int",
+                       builtin.name);
+  }
+  return fmt::format("invalid argument for {} (type {})", builtin.name, toString(type));
+}
+
+Type givenType(const Builtin& builtin, std::span<const Type> arguments) {
+  const Type first = arguments.empty() ? Type{} : arguments.front();
+  switch (builtin.gives) {
+    case 'b':
+      return {TypeKind::kBool};
+    case 'i':
+      return {TypeKind::kInt};
+    case 'f':
+      return {TypeKind::kFloat};
+    case 's':
+      return {TypeKind::kString};
+    case 'l':
+      return {TypeKind::kList};
+    case 'S':
+      return {TypeKind::kList, TypeKind::kString};
+    case 'm':
+      return {TypeKind::kMap};
+    case '=':
+      return first;
+    case 'e':
+      return {first.element};
+    case 'g':
+      return std::ranges::all_of(arguments, &Type::isNumber) ? first : Type{};
+    default:
+      return {};
+  }
 }
 
 std::string_view typeName(const Value& value) {

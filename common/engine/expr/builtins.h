@@ -1,24 +1,70 @@
 #pragma once
-// The functions of the condition language: one table line each.
+// The functions of the condition language: one table line each, by theme in the builtins_*.cc.
 
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/value.h"
+#include "engine/expr/budget.h"
+#include "engine/expr/held.h"
+#include "engine/expr/types.h"
 
 namespace towpath::expr {
 
-struct Builtin {
-  std::string_view name;
-  std::size_t arguments;
-  // `result` is the metric's result: default() and isNil() look at it and not at their argument, as the peer does
-  // (8.8).
-  Result<Value> (*call)(std::span<const Value> arguments, const Value& result);
+// The arguments of a call, which fit the signature.
+class Call {
+ public:
+  Call(std::span<Held> arguments, const Value& result, Budget& budget)
+      : arguments_(arguments), result_(result), budget_(budget) {}
+
+  std::size_t size() const { return arguments_.size(); }
+  const Value& operator[](std::size_t index) const { return *arguments_[index]; }
+  std::string_view text(std::size_t index) const { return (*this)[index].asStringView(); }
+  const Array& list(std::size_t index) const { return (*this)[index].asArray(); }
+  // The metric's result: default() and isNil() look at it and not at their argument, as the peer does (8.8).
+  const Value& result() const { return result_; }
+  Budget& budget() { return budget_; }
+
+ private:
+  std::span<Held> arguments_;
+  const Value& result_;
+  Budget& budget_;
 };
 
+inline constexpr std::size_t kAnyNumber = 10000;  // of arguments: as many as an expression has terms
+
+struct Builtin {
+  std::string_view name;
+  std::size_t least;  // arguments
+  std::size_t most;
+  // What each argument has to be, a letter each, the last one repeated:
+  //   a anything  s string  n number  i whole number  t number or string  v number or list  l list  m map
+  //   c list, map or string  p predicate
+  std::string_view takes;
+  // What comes out: b i f s a as above, l a list, S a list of strings, m, = the first argument's type, e its elements',
+  // g a number if all arguments are numbers
+  char gives;
+  Result<Value> (*call)(Call& call);  // null where there is a predicate: predicates.h
+};
+
+std::span<const Builtin> textBuiltins();
+std::span<const Builtin> numberBuiltins();
+std::span<const Builtin> listBuiltins();
+
 const Builtin* findBuiltin(std::string_view name);
+bool isPredicate(const Builtin& builtin);
+// Why there is none of that name, with the mend if the peer has it.
+std::string unknownFunction(std::string_view name);
+
+// Of the argument at `index`.
+char wanted(const Builtin& builtin, std::size_t index);
+// The message if a value of that type cannot be the argument; unknown fits everything.
+std::optional<std::string> misfit(const Builtin& builtin, std::size_t index, const Type& type);
+Type givenType(const Builtin& builtin, std::span<const Type> arguments);
 
 // "int", "float64", "string", "bool", "nil", "list", "map": for messages.
 std::string_view typeName(const Value& value);

@@ -1,10 +1,12 @@
 #pragma once
-// Conditions of analyses: an expression over `result`. The subset of expr-lang that is here follows its semantics; what
-// is not here is an error with its position, never a guess.
-//   literals, comparison, and/or/not (&& || !), + - * / % ** ^, ?:, ??, in, contains, startsWith, endsWith,
-//   a.b a?.b a["b"] a[0] a[-1], [lists], len isNaN isInf isNil default asInt asFloat
+// Conditions of analyses: an expression over `result`, in the language of expr-lang as Argo Rollouts uses it. What is
+// not here (docs/compatibility.md names it) is an error with its position, never a guess.
+//   literals, comparison, and/or/not (&& || !), + - * / % ** ^, ?: and if/else, ??, in, contains, startsWith, endsWith,
+//   matches, 1..3, a.b a?.b a["b"] a[0] a[-1] a[1:2], [lists], {maps}, let x = 1; x, x | f(y), // and /* comments */,
+//   the functions of builtins_*.cc, and those with a predicate: all(result, # < 1), any(result, {.ok})
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,21 +23,30 @@ inline constexpr std::size_t kMaxLength = 16384;  // bytes
 inline constexpr int kMaxDepth = 64;              // nesting
 inline constexpr int kMaxHeight = 400;            // of the tree: "a + a + a …" grows it without nesting
 inline constexpr int kMaxNodes = 10000;           // as the peer's library
-inline constexpr int kMaxSteps = 1000000;         // of one evaluation
+// Of one evaluation:
+inline constexpr std::size_t kMaxSteps = 1000000;
+inline constexpr std::size_t kMaxUnits = 1000000;  // elements made, and 16 bytes of text each (budget.h)
+inline constexpr int kMaxValueDepth = 100;         // of a value that is made
+
+// What the provider says of the lists that it measures. The peer compiles a condition against the Go type, and
+// "result[0] == 'x'" is an error for []float64 (Prometheus, Graphite) where it is false for a list from JSON.
+enum class Lists : std::uint8_t { kAnything, kNumbers };
 
 // A parsed condition; evaluate it as often as wanted.
 class Expression {
  public:
-  // Kind kInvalid; the message names line and column: "1:8: …".
+  // Kind kInvalid; the message names line and column: "1:8: …". Finds what is wrong whatever is measured.
   static Result<Expression> parse(std::string_view text);
 
   Expression(Expression&&) noexcept;
   Expression& operator=(Expression&&) noexcept;
   ~Expression();
 
-  Result<Value> evaluate(const Value& result) const;
+  // As the peer, which compiles afresh for each measurement, first finds what is wrong for the type of the result, also
+  // in parts that would not be reached: "result == '5'" is an error for a number.
+  Result<Value> evaluate(const Value& result, Lists lists = Lists::kAnything) const;
   // As evaluate, but anything else than a boolean is an error ("expected bool, but got float64").
-  Result<bool> test(const Value& result) const;
+  Result<bool> test(const Value& result, Lists lists = Lists::kAnything) const;
 
  private:
   explicit Expression(std::unique_ptr<Node> root);

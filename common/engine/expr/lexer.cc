@@ -1,18 +1,51 @@
 #include "engine/expr/lexer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 namespace towpath::expr {
 namespace {
 
 // Longer ones first.
-constexpr std::array<std::string_view, 29> kOperators = {"==", "!=", "<=", ">=", "&&", "||", "**", "??", "?.", "<",
-                                                         ">",  "+",  "-",  "*",  "/",  "%",  "^",  "!",  "?",  ":",
-                                                         "(",  ")",  "[",  "]",  ".",  ",",  "{",  "}",  "#"};
+constexpr std::array<std::string_view, 34> kOperators = {
+    "==", "!=", "<=", ">=", "&&", "||", "**", "??", "?.", "..", "::", "<", ">", "+", "-", "*", "/",
+    "%",  "^",  "!",  "?",  ":",  "(",  ")",  "[",  "]",  ".",  ",",  "{", "}", "#", "|", ";", "="};
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool startsName(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
+// Letters of other alphabets (bytes of UTF-8) may stand in the name of a variable.
+bool startsName(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+std::optional<unsigned> hexDigit(char c) {
+  if (isDigit(c)) return static_cast<unsigned>(c - '0');
+  const char lower = static_cast<char>(c | 0x20);
+  if (lower >= 'a' && lower <= 'f') return static_cast<unsigned>(lower - 'a' + 10);
+  return std::nullopt;
+}
+
+// One-letter escapes, each followed by what it stands for.
+constexpr std::string_view kEscapes = "a\ab\bf\fn\nr\rt\tv\v\\\\''\"\"``";
+
+void appendUtf8(std::string& out, std::uint32_t code) {
+  const auto byte = [&](std::uint32_t bits) { out += static_cast<char>(bits); };
+  if (code < 0x80) return byte(code);
+  if (code < 0x800) {
+    byte(0xc0 | (code >> 6));
+  } else {
+    if (code < 0x10000) {
+      byte(0xe0 | (code >> 12));
+    } else {
+      byte(0xf0 | (code >> 18));
+      byte(0x80 | ((code >> 12) & 0x3f));
+    }
+    byte(0x80 | ((code >> 6) & 0x3f));
+  }
+  byte(0x80 | (code & 0x3f));
+}
+
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class Lexer {
@@ -22,7 +55,7 @@ class Lexer {
   Result<std::vector<Token>> run() {
     std::vector<Token> tokens;
     while (true) {
-      while (at_ < source_.size() && isSpace(source_[at_])) ++at_;
+      if (Result<void> skipped = skip(); !skipped) return std::unexpected(skipped.error());
       Result<Token> token = next();
       if (!token) return std::unexpected(token.error());
       tokens.push_back(std::move(*token));
@@ -37,16 +70,38 @@ class Lexer {
     return std::unexpected(errorAt(source_, offset, std::move(message)));
   }
 
+  bool at(std::string_view text) const { return source_.substr(at_).starts_with(text); }
+
+  // White space and comments.
+  Result<void> skip() {
+    while (true) {
+      while (at_ < source_.size() && isSpace(source_[at_])) ++at_;
+      if (at("//")) {
+        at_ = std::min(source_.find('\n', at_), source_.size());
+      } else if (at("/*")) {
+        const std::size_t end = source_.find("*/", at_ + 2);
+        if (end == std::string_view::npos) return failAt(at_, "the comment is not closed: \"*/\" is missing");
+        at_ = end + 2;
+      } else {
+        return {};
+      }
+    }
+  }
+
   Result<Token> next() {
     if (at_ == source_.size()) return Token{TokenKind::kEnd, "", {}, at_};
     const char c = peek();
     if (isDigit(c) || (c == '.' && isDigit(peek(1)))) return number();
+    if (c == 'b' && (peek(1) == '"' || peek(1) == '\'')) {
+      return failAt(at_, "byte strings (b\"…\") are not supported: write a string without the b");
+    }
     if (startsName(c)) return name();
-    if (c == '"' || c == '\'' || c == '`') return text();
+    if (c == '"' || c == '\'') return text();
+    if (c == '`') return raw();
     for (const std::string_view op : kOperators) {
       // "a ?.5 : b" is a choice, not a member.
       if (op == "?." && isDigit(peek(2))) continue;
-      if (!source_.substr(at_).starts_with(op)) continue;
+      if (!at(op)) continue;
       Token token{TokenKind::kOperator, std::string(op), {}, at_};
       at_ += op.size();
       return token;
@@ -60,37 +115,61 @@ class Lexer {
     return Token{TokenKind::kName, std::string(source_.substr(start, at_ - start)), {}, start};
   }
 
-  // 12, 1_000, 0x1f, 1.5, .5, 1e-3
+  // 12, 1_000, 0x1f, 0o17, 0b101, 1.5, .5, 1e-3
   Result<Token> number() {
     const std::size_t start = at_;
-    const bool hex = peek() == '0' && (peek(1) == 'x' || peek(1) == 'X');
-    if (hex) at_ += 2;
+    int base = 10;
+    if (peek() == '0') {
+      const char letter = static_cast<char>(peek(1) | 0x20);
+      base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
+    }
+    if (base != 10) at_ += 2;
     std::string digits;
     bool real = false;
-    while (true) {
-      const char c = peek();
-      const bool exponent = !hex && (c == 'e' || c == 'E');
-      const bool sign =
-          (c == '-' || c == '+') && !digits.empty() && (digits.back() == 'e' || digits.back() == 'E') && !hex;
-      const bool hex_digit = hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
-      if (c == '_') {
+    if (base == 10) {
+      takeDigits(digits);
+      // "1..3" is a range.
+      if (peek() == '.' && peek(1) != '.' && !startsName(peek(1))) {
+        real = true;
+        digits += '.';
         ++at_;
-        continue;
+        takeDigits(digits);
       }
-      if (!isDigit(c) && !exponent && !sign && !hex_digit && !(c == '.' && !hex && !real)) break;
-      real = real || c == '.' || exponent;
-      digits += c;
+      if (peek() == 'e' || peek() == 'E') {
+        real = true;
+        takeExponent(digits);
+      }
+    }
+    // What still sticks to it belongs to it, and makes it wrong unless the base knows it.
+    while (isDigit(peek()) || startsName(peek())) {
+      if (peek() != '_') digits += peek();
       ++at_;
     }
-    return numberToken(start, digits, hex, real);
+    return numberToken(start, digits, base, real);
   }
 
-  Result<Token> numberToken(std::size_t start, const std::string& digits, bool hex, bool real) const {
-    Token token{TokenKind::kNumber, "", {}, start};
+  void takeDigits(std::string& digits) {
+    while (isDigit(peek()) || peek() == '_') {
+      if (peek() != '_') digits += peek();
+      ++at_;
+    }
+  }
+
+  void takeExponent(std::string& digits) {
+    digits += 'e';
+    ++at_;
+    // from_chars knows no plus.
+    if (peek() == '-') digits += '-';
+    if (peek() == '-' || peek() == '+') ++at_;
+    takeDigits(digits);
+  }
+
+  Result<Token> numberToken(std::size_t start, const std::string& digits, int base, bool real) const {
+    Token token{TokenKind::kNumber, std::string(source_.substr(start, at_ - start)), {}, start};
     const char* const end = digits.data() + digits.size();
     if (!real) {
       std::int64_t number = 0;
-      const auto [stop, error] = std::from_chars(digits.data(), end, number, hex ? 16 : 10);
+      const auto [stop, error] = std::from_chars(digits.data(), end, number, base);
       if (error == std::errc() && stop == end) {
         token.value = Value(static_cast<long long>(number));
         return token;
@@ -103,7 +182,23 @@ class Lexer {
         return token;
       }
     }
-    return failAt(start, fmt::format("\"{}\" is no number", source_.substr(start, at_ - start)));
+    return failAt(start, fmt::format("\"{}\" is no number, or too large for one", token.text));
+  }
+
+  // `as it is`, with `` for a backtick.
+  Result<Token> raw() {
+    const std::size_t start = at_++;
+    std::string out;
+    while (at_ < source_.size()) {
+      if (peek() == '`' && peek(1) != '`') {
+        ++at_;
+        return Token{TokenKind::kString, "", Value(std::move(out)), start};
+      }
+      if (peek() == '`') ++at_;
+      out += peek();
+      ++at_;
+    }
+    return failAt(start, "the string is not closed");
   }
 
   Result<Token> text() {
@@ -111,37 +206,64 @@ class Lexer {
     const char quote = peek();
     ++at_;
     std::string out;
-    while (peek() != quote) {
-      if (at_ >= source_.size()) return failAt(start, "the string is not closed");
-      if (peek() == '\\' && quote != '`') {
-        ++at_;
-        const std::optional<char> escaped = escape(peek());
-        if (!escaped) return failAt(at_ - 1, "unknown escape in a string");
-        out += *escaped;
-      } else {
+    while (at_ < source_.size() && peek() != quote) {
+      if (peek() == '\n') return failAt(start, "the string is not closed on its line: write \\n, or use backticks");
+      if (peek() != '\\') {
         out += peek();
+        ++at_;
+      } else if (Result<void> escaped = escape(out); !escaped) {
+        return std::unexpected(escaped.error());
       }
-      ++at_;
     }
+    if (at_ >= source_.size()) return failAt(start, "the string is not closed");
     ++at_;
     return Token{TokenKind::kString, "", Value(std::move(out)), start};
   }
 
-  static std::optional<char> escape(char c) {
-    switch (c) {
-      case 'n':
-        return '\n';
-      case 't':
-        return '\t';
-      case 'r':
-        return '\r';
-      case '\\':
-      case '"':
-      case '\'':
-        return c;
-      default:
-        return std::nullopt;
+  // \n and its like, \x41, \101, \u00e9, \u{1f600}, \U0001f600
+  Result<void> escape(std::string& out) {
+    const std::size_t start = at_++;
+    const char c = peek();
+    for (std::size_t i = 0; i + 1 < kEscapes.size(); i += 2) {
+      if (kEscapes[i] != c) continue;
+      out += kEscapes[i + 1];
+      ++at_;
+      return {};
     }
+    std::optional<std::uint32_t> code;
+    if (c >= '0' && c <= '3') {
+      code = digits(3, 8);
+    } else if (c == 'x' || c == 'u' || c == 'U') {
+      ++at_;
+      code = c == 'u' && peek() == '{' ? braced() : digits(c == 'x' ? 2 : c == 'u' ? 4 : 8, 16);
+    } else {
+      return failAt(start, "unknown escape in a string: a backslash itself is \\\\");
+    }
+    if (!code || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000)) {
+      return failAt(start, "the escape names no character");
+    }
+    appendUtf8(out, *code);
+    return {};
+  }
+
+  std::optional<std::uint32_t> digits(int count, unsigned base) {
+    std::uint32_t code = 0;
+    for (int i = 0; i < count; ++i, ++at_) {
+      const std::optional<unsigned> digit = hexDigit(peek());
+      if (!digit || *digit >= base) return std::nullopt;
+      code = code * base + *digit;
+    }
+    return code;
+  }
+
+  std::optional<std::uint32_t> braced() {
+    ++at_;
+    std::uint32_t code = 0;
+    int count = 0;
+    for (; hexDigit(peek()) && count < 6; ++count, ++at_) code = code * 16 + *hexDigit(peek());
+    if (count == 0 || peek() != '}') return std::nullopt;
+    ++at_;
+    return code;
   }
 
   std::string_view source_;

@@ -1,8 +1,10 @@
 #include "engine/expr/operators.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/expr/builtins.h"
+#include "engine/expr/pattern.h"
 
 namespace towpath::expr {
 namespace {
@@ -10,15 +12,6 @@ namespace {
 std::unexpected<Error> mismatch(std::string_view op, const Value& left, const Value& right) {
   return fail(ErrorKind::kInvalid,
               fmt::format("invalid operation: {} (mismatched types {} and {})", op, typeName(left), typeName(right)));
-}
-
-// NaN equals nothing, whatever the comparison of trees says.
-bool equal(const Value& left, const Value& right) {
-  if (left.isNumber() && right.isNumber()) {
-    if (left.isInt() && right.isInt()) return left.asInt() == right.asInt();
-    return left.asDouble() == right.asDouble();
-  }
-  return left == right;
 }
 
 bool isOrdering(std::string_view op) { return op == "<" || op == ">" || op == "<=" || op == ">="; }
@@ -54,8 +47,12 @@ Result<Value> integers(std::string_view op, const Value& left, const Value& righ
   return Value(static_cast<long long>(out));
 }
 
-Result<Value> arithmetic(std::string_view op, const Value& left, const Value& right) {
-  if (op == "+" && left.isString() && right.isString()) return Value(left.asString() + right.asString());
+Result<Value> arithmetic(std::string_view op, const Value& left, const Value& right, Budget& budget) {
+  if (op == "+" && left.isString() && right.isString()) {
+    const std::size_t size = left.asStringView().size() + right.asStringView().size();
+    if (Result<void> room = budget.room(textUnits(size)); !room) return std::unexpected(room.error());
+    return Value(left.asString() + right.asString());
+  }
   if (!left.isNumber() || !right.isNumber()) return mismatch(op, left, right);
   const double a = left.asDouble();
   const double b = right.asDouble();
@@ -77,25 +74,67 @@ Result<Value> isIn(const Value& left, const Value& right) {
   return mismatch("in", left, right);
 }
 
-Result<Value> text(std::string_view op, const Value& left, const Value& right) {
+Result<Value> text(std::string_view op, const Value& left, const Value& right, Budget& budget) {
   if (!left.isString() || !right.isString()) return mismatch(op, left, right);
   const std::string_view a = left.asStringView();
   const std::string_view b = right.asStringView();
   if (op == "contains") return Value(a.find(b) != std::string_view::npos);
   if (op == "startsWith") return Value(a.starts_with(b));
   if (op == "endsWith") return Value(a.ends_with(b));
-  return fail(ErrorKind::kUnsupported, fmt::format("the operator {} is not supported", op));
+  const Result<bool> found = matches(a, b, budget);
+  if (!found) return std::unexpected(found.error());
+  return Value(*found);
+}
+
+// 1..3 is [1, 2, 3], and 3..1 is [].
+Result<Value> range(const Value& left, const Value& right, Budget& budget) {
+  if (!left.isInt() || !right.isInt()) return mismatch("..", left, right);
+  Array out;
+  if (left.asInt() > right.asInt()) return Value(std::move(out));
+  const std::uint64_t count = static_cast<std::uint64_t>(right.asInt()) - static_cast<std::uint64_t>(left.asInt());
+  if (Result<void> room = budget.room(static_cast<std::size_t>(count)); !room) return std::unexpected(room.error());
+  for (std::uint64_t i = 0; i <= count; ++i) {
+    out.push_back(Value(static_cast<long long>(left.asInt() + static_cast<std::int64_t>(i))));
+  }
+  return Value(std::move(out));
+}
+
+// What a comparison of the trees may cost; the members of maps are looked up one by one.
+std::size_t comparing(const Value& value) {
+  std::size_t cost = breadth(value);
+  for (const Value& element : value.asArray()) cost += comparing(element);
+  for (const Object::Member& member : value.asObject()) cost += value.asObject().size() / 8 + comparing(member.value);
+  return cost;
+}
+
+std::size_t costOf(std::string_view op, const Value& left, const Value& right) {
+  if (op == "==" || op == "!=") return left.kind() == right.kind() ? comparing(left) : 1;
+  if (op == "in") return comparing(right) + breadth(left);
+  return breadth(left) + breadth(right);
 }
 
 }  // namespace
 
-Result<Value> applyBinary(std::string_view op, const Value& left, const Value& right) {
+// NaN equals nothing, whatever the comparison of trees says.
+bool equal(const Value& left, const Value& right) {
+  if (left.isNumber() && right.isNumber()) {
+    if (left.isInt() && right.isInt()) return left.asInt() == right.asInt();
+    return left.asDouble() == right.asDouble();
+  }
+  return left == right;
+}
+
+Result<Value> applyBinary(std::string_view op, const Value& left, const Value& right, Budget& budget) {
+  if (Result<void> done = budget.work(costOf(op, left, right)); !done) return std::unexpected(done.error());
   if (op == "==") return Value(equal(left, right));
   if (op == "!=") return Value(!equal(left, right));
   if (isOrdering(op)) return compare(op, left, right);
   if (op == "in") return isIn(left, right);
-  if (op == "contains" || op == "startsWith" || op == "endsWith" || op == "matches") return text(op, left, right);
-  return arithmetic(op, left, right);
+  if (op == "..") return range(left, right, budget);
+  if (op == "contains" || op == "startsWith" || op == "endsWith" || op == "matches") {
+    return text(op, left, right, budget);
+  }
+  return arithmetic(op, left, right, budget);
 }
 
 Result<Value> applyUnary(std::string_view op, const Value& operand) {
@@ -107,6 +146,46 @@ Result<Value> applyUnary(std::string_view op, const Value& operand) {
     return Value(-operand.asDouble());
   }
   return fail(ErrorKind::kInvalid, fmt::format("invalid operation: {} (type {})", op, typeName(operand)));
+}
+
+Result<const Value*> find(const Value& owner, const Value& key) {
+  if (owner.isObject() && key.isString()) {
+    const Value* const found = owner.asObject().find(key.asStringView());
+    return found != nullptr ? found : &Value::null();
+  }
+  if (owner.isArray() && key.isInt()) {
+    const std::int64_t size = std::ssize(owner.asArray());
+    const std::int64_t at = key.asInt() < 0 ? key.asInt() + size : key.asInt();
+    if (at >= 0 && at < size) return &owner.asArray()[static_cast<std::size_t>(at)];
+    return fail(ErrorKind::kInvalid, fmt::format("index out of range: {} (list length is {})", key.asInt(), size));
+  }
+  const std::string name = key.isString() ? key.asString() : std::string(typeName(key));
+  return fail(ErrorKind::kInvalid, fmt::format("cannot fetch {} from {}", name, typeName(owner)));
+}
+
+Result<Value> fetch(const Value& owner, const Value& key) {
+  const Result<const Value*> found = find(owner, key);
+  if (!found) return std::unexpected(found.error());
+  return **found;
+}
+
+Result<Value> slice(const Value& owner, const Value& from, const Value& to) {
+  if (!owner.isArray() && !owner.isString()) {
+    return fail(ErrorKind::kInvalid, fmt::format("cannot slice {}", typeName(owner)));
+  }
+  for (const Value* bound : {&from, &to}) {
+    if (bound->isNull() || bound->isInt()) continue;
+    return fail(ErrorKind::kInvalid, fmt::format("non-integer slice index {}", typeName(*bound)));
+  }
+  const std::int64_t size = owner.isArray() ? std::ssize(owner.asArray()) : std::ssize(owner.asStringView());
+  const auto place = [&](const Value& bound, std::int64_t otherwise) {
+    const std::int64_t at = bound.asInt(otherwise);
+    return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size);
+  };
+  const std::int64_t end = place(to, size);
+  const std::int64_t start = std::min(place(from, 0), end);
+  if (owner.isArray()) return Value(Array(owner.asArray().begin() + start, owner.asArray().begin() + end));
+  return Value(owner.asStringView().substr(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start)));
 }
 
 }  // namespace towpath::expr
