@@ -11,10 +11,17 @@ namespace {
 
 using model::AnalysisPhase;
 
-Result<bool> evaluate(const std::string& condition, const Value& result) {
+// These measure lists of numbers and nothing else (8.8): the peer's Go type is []float64.
+expr::Lists listsOf(const model::Metric& metric) {
+  const bool numbers =
+      metric.providers.size() == 1 && (metric.providers[0] == "prometheus" || metric.providers[0] == "graphite");
+  return numbers ? expr::Lists::kNumbers : expr::Lists::kAnything;
+}
+
+Result<bool> evaluate(const std::string& condition, const Value& result, const model::Metric& metric) {
   const Result<expr::Expression> parsed = expr::Expression::parse(condition);
   if (!parsed) return std::unexpected(parsed.error());
-  return parsed->test(result);
+  return parsed->test(result, listsOf(metric));
 }
 
 bool isEmpty(const Value& result) { return result.isNull() || (result.isArray() && result.asArray().empty()); }
@@ -72,12 +79,12 @@ Verdict assessResult(const Value& result, const model::Metric& metric) {
   std::optional<bool> success;
   std::optional<bool> failure;
   if (!metric.success_condition.empty()) {
-    const Result<bool> value = evaluate(metric.success_condition, result);
+    const Result<bool> value = evaluate(metric.success_condition, result, metric);
     if (!value) return couldNot("successCondition", metric.success_condition, result, value.error());
     success = *value;
   }
   if (!metric.failure_condition.empty()) {
-    const Result<bool> value = evaluate(metric.failure_condition, result);
+    const Result<bool> value = evaluate(metric.failure_condition, result, metric);
     if (!value) return couldNot("failureCondition", metric.failure_condition, result, value.error());
     failure = *value;
   }
