@@ -42,7 +42,8 @@ std::int32_t fullPromotionWeight(const Pass& pass) {
 // While pods are still missing, the weight is that of the steps already done. It rises to it only if the canary can
 // carry it: a person may have skipped the step that would have waited for the pods.
 std::int32_t weightWhileScaling(const Pass& pass) {
-  const std::int32_t done = weightBefore(pass, stepIndex(pass));
+  // A step that lowers the weight needs no pods, and those it gives up stay for as long as they get traffic.
+  const std::int32_t done = std::min(weightBefore(pass, stepIndex(pass)), currentWeight(pass));
   const std::int32_t needed = shareOf({pass.wanted(), done, strategy(pass).maxWeight()});
   const bool carried = newSet(pass)->available_replicas >= needed;
   return done <= persistedWeight(pass) || carried ? done : persistedWeight(pass);
@@ -50,8 +51,6 @@ std::int32_t weightWhileScaling(const Pass& pass) {
 
 std::int32_t steppedWeight(const Pass& pass) {
   if (steps(pass).empty()) return 0;
-  // A step that lowers the weight needs no pods, and those it gives up stay for as long as they get traffic.
-  if (currentWeight(pass) < weightBefore(pass, stepIndex(pass))) return currentWeight(pass);
   return atDesiredCounts(pass, std::nullopt) ? currentWeight(pass) : weightWhileScaling(pass);
 }
 
