@@ -49,14 +49,14 @@ using Row = std::array<const char*, kCommands.size()>;
 void check(const char* strategy, const std::array<Row, kStates.size()>& expected) {
   for (std::size_t i = 0; i < kStates.size(); ++i) {
     for (std::size_t j = 0; j < kCommands.size(); ++j) {
-      INFO(kStates[i].name, " / ", toString(kCommands[j]));
-      CHECK(restAt(strategy, kStates[i], kCommands[j]) == expected[i][j]);
+      const std::string row = fmt::format("{} / {}: ", kStates[i].name, toString(kCommands[j]));
+      CHECK(row + restAt(strategy, kStates[i], kCommands[j]) == row + expected[i][j]);
     }
   }
 }
 
-constexpr const char *kP1 = "Paused, v1 serves", *kH1 = "Healthy, v1 serves", *kH2 = "Healthy, v2 serves",
-                     *kH3 = "Healthy, v3 serves", *kD1 = "Degraded, v1 serves";
+constexpr const char *kP1 = "Paused, v1 is stable", *kH1 = "Healthy, v1 is stable", *kH2 = "Healthy, v2 is stable",
+                     *kH3 = "Healthy, v3 is stable", *kD1 = "Degraded, v1 is stable";
 
 }  // namespace
 

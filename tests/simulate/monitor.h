@@ -38,8 +38,7 @@ class Monitor {
 
   // At rest: what contradicts the phase; "" if all is right.
   std::string contradiction() const;
-  // The version that a stable or active service names, or without one the largest; 0 if none runs.
-  int servingVersion() const;
+  int stableVersion() const;  // 0 if there is none
   const model::RolloutStatus& status() const { return status_; }
   const model::RolloutSpec& spec() const { return spec_; }
   bool recreate() const { return recreate_; }

@@ -14,14 +14,9 @@ std::string expect(const char* what, std::int64_t is, std::int64_t wanted) {
 
 }  // namespace
 
-int Monitor::servingVersion() const {
-  std::string hash = selectorOf(spec_.blueGreen() != nullptr ? "shop-active" : "shop-stable");
-  if (const Set* set = setOf(hash)) return set->version;
-  const Set* largest = nullptr;
-  for (const auto& [name, set] : sets_) {
-    if (largest == nullptr || set.set.available_replicas > largest->set.available_replicas) largest = &set;
-  }
-  return largest == nullptr ? 0 : largest->version;
+int Monitor::stableVersion() const {
+  const Set* stable = setOf(status_.stable_rs);
+  return stable == nullptr ? 0 : stable->version;
 }
 
 bool Monitor::measures(Runs which) const {

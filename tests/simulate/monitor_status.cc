@@ -10,7 +10,7 @@ namespace {
 
 using model::RolloutStatus;
 
-constexpr Duration kStamp = 1s;  // times in the status are whole seconds
+constexpr Duration kStamp = 2s;  // times in the status are whole seconds, and of before the write
 constexpr int kMakeUp =
     90;  // the clock for decisions makes up for jumps by a hundredth of the time (loop/steady_clock.h)
 

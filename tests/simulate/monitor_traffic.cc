@@ -34,7 +34,9 @@ void Monitor::checkWeight(std::int64_t before, std::int64_t after) {
   const std::string hash = selectorOf(raised ? "shop-canary" : "shop-stable");
   const Set* set = setOf(hash);
   const std::int32_t available = set == nullptr ? 0 : set->available.most(stale());
-  if (available == 0) {
+  // A stable service that was never switched selects what its owner said.
+  const bool own_selector = !raised && hash.empty();
+  if (available == 0 && !own_selector) {
     breach(RuleId::kServesNothing, fmt::format("weight from {} to {}, but {} has nothing ready", before, after, hash));
   }
   if (!raised) return;

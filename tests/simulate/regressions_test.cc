@@ -46,14 +46,14 @@ TEST_CASE("an abort by the progress deadline ends a full promotion, and the two 
                                   .spec = "{progressDeadlineAbort: true}",
                                   .acts = {{60s, kSetImage, 2}, {80s, kPromoteFull}},
                                   .healths = {kGood, kBroken}});
-  CHECK(outcome.at_rest == "Degraded, v1 serves");
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
 }
 
 TEST_CASE("old versions that stay by scaleDownDelaySeconds 0 do not make a finished update exceed its deadline") {
   const std::string strategy =
       fmt::format("{{canary: {{{}, scaleDownDelaySeconds: 0, steps: [{{setWeight: 50}}]}}}}", kRoute);
   const Outcome outcome = played({.strategy = strategy, .acts = {{60s, kSetImage, 2}}, .healths = {kGood, kGood}});
-  CHECK(outcome.at_rest == "Healthy, v2 serves");
+  CHECK(outcome.at_rest == "Healthy, v2 is stable");
 }
 
 TEST_CASE("a step that lowers the weight gives nothing to a stable version that was scaled to nothing") {
@@ -79,7 +79,7 @@ TEST_CASE("the weight does not rise while a person has paused the rollout") {
   const std::string strategy = fmt::format("{{canary: {{{}, steps: [{{setWeight: 76}}]}}}}", kRoute);
   const Outcome outcome = played(
       {.strategy = strategy, .acts = {{60s, kSetImage, 2}, {60s + 100ms, kPause}}, .healths = {kGood, kFlapping}});
-  CHECK(outcome.at_rest == "Paused, v1 serves");
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
 }
 
 TEST_CASE("the canary service names the new version before it gets weight, however early the update comes") {
@@ -93,6 +93,21 @@ TEST_CASE("the canary service names the new version before it gets weight, howev
           .healths = {kGood, kGood}});
 }
 
+TEST_CASE("a step below one that was skipped before its pods were up raises no weight before they are") {
+  const std::string strategy = fmt::format("{{canary: {{{}, steps: [{{setWeight: 97}}, {{setWeight: 80}}]}}}}", kRoute);
+  const Outcome outcome =
+      played({.strategy = strategy, .acts = {{60s, kSetImage, 2}, {61s, kPromote}}, .healths = {kGood, Health::kSlow}});
+  CHECK(outcome.at_rest == "Healthy, v2 is stable");
+}
+
+TEST_CASE("a rollout that is scaled to nothing in the middle of an update gives its weight back") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 5}}, {{pause: {{}}}}]}}}}", kRoute);
+  played({.strategy = strategy,
+          .acts = {{60s, kSetImage, 2}, {120s, kScale, 0}, {180s, kPromote}},
+          .healths = {kGood, kGood}});
+}
+
 TEST_CASE("a version kept past its scale-down deadline does not keep the progress deadline of the next one away") {
   const Outcome outcome = played(
       {.strategy = "{blueGreen: {activeService: shop-active, previewService: shop-preview, autoPromotionEnabled: false,"
@@ -100,7 +115,7 @@ TEST_CASE("a version kept past its scale-down deadline does not keep the progres
                    " {podTemplateHashValue: Latest}}]}}}",
        .acts = {{60s, kSetImage, 2}, {90s, kPromoteFull}, {105s, kSetImage, 3}},
        .healths = {kGood, kGood, kBroken}});
-  CHECK(outcome.at_rest == "Degraded, v2 serves");
+  CHECK(outcome.at_rest == "Degraded, v2 is stable");
 }
 
 }  // namespace towpath::simulate

@@ -32,7 +32,7 @@ struct Outcome {
   std::optional<Breach> breach;
   Coverage coverage;
   std::uint64_t updates = 0;          // versions that people asked for
-  std::string at_rest;                // once calm: "Paused, v1 serves", …
+  std::string at_rest;                // once calm: "Paused, v1 is stable", …
   std::vector<std::string> timeline;  // with Trace::kYes
   std::uint64_t fingerprint = 0;      // of all writes in their order, with their times
 };

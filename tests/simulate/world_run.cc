@@ -91,7 +91,7 @@ bool World::calm() {
   second_.reset();
   if (!settles(kCalmLimit)) return false;
   const model::RolloutStatus& status = monitor_.status();
-  outcome_.at_rest = fmt::format("{}, v{} serves", toString(status.phase), monitor_.servingVersion());
+  outcome_.at_rest = fmt::format("{}, v{} is stable", toString(status.phase), monitor_.stableVersion());
   if (status.phase == model::RolloutPhase::kProgressing) monitor_.breach(RuleId::kWedged, status.message);
   if (std::string wrong = monitor_.contradiction(); !wrong.empty()) monitor_.breach(RuleId::kWrongEnd, wrong);
   return !monitor_.first();
