@@ -100,7 +100,15 @@ Counts basicStep(const BasicStep& step) {
   if (step.stable) raise(result.stable, step.desired.stable, up);
   raise(result.canary, step.desired.canary, up);
 
-  if (step.others > 0) return result;  // they go first
+  if (step.others > 0) {
+    // They go first. But pods that do not serve, of a version that is to shrink, only take the room of those that
+    // would.
+    const auto serving = [](const Sized& size) { return std::min(size.available, size.replicas); };
+    if (step.desired.canary < step.canary.replicas) result.canary = std::max(step.desired.canary, serving(step.canary));
+    if (step.stable && step.desired.stable < stable.replicas)
+      result.stable = std::max(step.desired.stable, serving(stable));
+    return result;
+  }
   const Limits limits{most, step.replicas - step.budget.unavailable};
   const bool increasing = step.desired.canary >= step.canary.replicas;
   // The canary counts for both when it is the stable version as well: then scaling in takes one step.
