@@ -9,8 +9,9 @@ namespace {
 
 void prepare(Pass& pass) {
   const ReplicaSet* fresh = newSet(pass);
-  pass.fast_deadline = pass.spec().blueGreen() != nullptr && fresh != nullptr && fresh->scale_down_deadline &&
-                       *fresh->scale_down_deadline > pass.now;
+  // The delay of an abort is no way back to what ran before: after a retry the version is judged anew.
+  pass.fast_deadline = !pass.old().aborted_at && pass.spec().blueGreen() != nullptr && fresh != nullptr &&
+                       fresh->scale_down_deadline && *fresh->scale_down_deadline > pass.now;
   // An abort of what is stable already has nothing to take back; a full promotion takes an abort back.
   const bool pointless = fullyPromoted(pass) && !changedTemplateOrSteps(pass);
   if (pass.old().abort && (pointless || promotesFully(pass))) pass.intent.remove_abort = true;
