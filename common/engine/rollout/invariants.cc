@@ -152,7 +152,7 @@ void statusIsSound(const Check& check, const model::RolloutStatus& next) {
   // Nor while the new ReplicaSet cannot be made: until then it is not known what the abort is of.
   const bool postponed = invalid || check.before.create_failure.has_value();
   if (next.abort && !next.aborted_at && !postponed) check.fail("aborted without a time");
-  if (next.abort && !next.pause_conditions.empty()) check.fail("aborted and paused");
+  if (next.abort && !next.pause_conditions.empty() && !postponed) check.fail("aborted and paused");
   const bool retracted = old.stable_rs == old.current_pod_hash || old.promote_full ||
                          next.current_pod_hash != old.current_pod_hash ||
                          next.current_step_hash != old.current_step_hash;
