@@ -132,6 +132,7 @@ void Monitor::rolloutChanged(const Value& before, const Value& after) {
   }
   status_ = api::decodeRolloutStatus(after);
   aborted_.set(now, status_.abort ? 1 : 0);
+  unclear_.set(now, hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun) ? 1 : 0);
   if (!byController()) {
     if (parts_.writer == Writer::kPerson) notePerson(status_before, spec_before);
     return;
@@ -145,7 +146,7 @@ void Monitor::rolloutChanged(const Value& before, const Value& after) {
 }
 
 void Monitor::runChanged(const Value& before, const Value& after) {
-  if (!before.isNull() || after.isNull() || !byController()) return;
+  if (!before.isNull() || after.isNull() || !byController() || parts_.two_at_once()) return;
   const auto purpose = [](const Value& run) {
     const Value& labels = run["metadata"]["labels"];
     return std::tuple(labels["rollout-type"].asString(), labels["step-index"].asString(), labels[kHash].asString());

@@ -104,7 +104,7 @@ class Monitor {
   std::map<std::string, std::string> selectors_;  // hash by service
   std::int64_t weight_ = 0;                       // of the canary service in the route
   std::int64_t sum_ = 100;
-  Track wanted_, surge_, unavailable_, aborted_, paused_;
+  Track wanted_, surge_, unavailable_, aborted_, paused_, unclear_;
   std::optional<PauseSeen> pause_;
   bool released_ = false;  // a person ended the pause of this step and version
   bool promoted_ = false;  // a person promoted this version (blue-green)

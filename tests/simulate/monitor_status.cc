@@ -10,7 +10,8 @@ namespace {
 
 using model::RolloutStatus;
 
-constexpr Duration kStamp = 2s;  // times in the status are whole seconds, and of before the write
+constexpr Duration kStamp = 2s;   // times in the status are whole seconds, and of before the write
+constexpr Duration kLate = 2min;  // a coordinator dies, calls fail and are tried again
 constexpr int kMakeUp =
     90;  // the clock for decisions makes up for jumps by a hundredth of the time (loop/steady_clock.h)
 
@@ -23,7 +24,8 @@ bool sameUpdate(const RolloutStatus& a, const RolloutStatus& b) {
 void Monitor::checkStatus(const RolloutStatus& before) {
   const model::CanaryStrategy* canary = spec_.canary();
   const auto unsound = [this](std::string text) { breach(RuleId::kStatusSound, std::move(text)); };
-  if (status_.abort && !status_.pause_conditions.empty()) unsound("aborted and paused");
+  // An abort that a person has just written is carried out by the next pass.
+  if (status_.aborted_at && !status_.pause_conditions.empty()) unsound("aborted and paused");
   if (status_.phase == model::RolloutPhase::kNone) unsound("no phase");
   if (status_.current_step_index && *status_.current_step_index < 0) unsound("a negative step");
   const bool current = sameUpdate(before, status_) && paused_.now() == 0;
@@ -83,6 +85,11 @@ void Monitor::checkPauseStep(const RolloutStatus& before, const model::PauseStep
     return;
   }
   const Duration waited = parts_.loop.now() - pause_->since;
+  const MonoTime due = pause_->since + pause.duration.value_or(Duration::zero());
+  const bool held = paused_.most(pause_->since) == 1 || unclear_.most(pause_->since) == 1;
+  if (pause.duration && !held && parts_.loop.now() > due + parts_.staleness() + kLate) {
+    breach(RuleId::kOverdue, fmt::format("step {} ends after {}", index, formatGoDuration(waited)));
+  }
   if (pause.duration && waited + waited / kMakeUp + kStamp >= *pause.duration) return;
   breach(RuleId::kPausePassed, fmt::format("step {} ends after {}", index, formatGoDuration(waited)));
 }
@@ -117,6 +124,7 @@ void Monitor::notePauses(const RolloutStatus& before) {
   if (status_.abort) released_ = false;
   const bool was = !before.pause_conditions.empty();
   const bool is = !status_.pause_conditions.empty();
+  if (before.current_step_index != status_.current_step_index) released_ = false;
   if (!is) return;
   const std::int32_t step = status_.current_step_index.value_or(-1);
   const bool inconclusive = hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun);
@@ -133,7 +141,8 @@ void Monitor::notePerson(const RolloutStatus& before, const model::RolloutSpec& 
   const bool unpaused = !before.pause_conditions.empty() && status_.pause_conditions.empty();
   const bool moved = before.current_step_index != status_.current_step_index;
   if (unpaused) released_ = promoted_ = true;
-  if (moved) released_ = false;
+  // A promotion that moves the step while controllerPause is left from the one before ends two pauses (the peer's).
+  if (moved) released_ = status_.controller_pause;
   if (status_.promote_full) promoted_ = true;
   if (!status_.abort && before.abort) pause_.reset();
   if (spec_.canary() == nullptr || spec_before.canary() == nullptr) return;

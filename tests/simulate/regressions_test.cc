@@ -108,6 +108,26 @@ TEST_CASE("a rollout that is scaled to nothing in the middle of an update gives 
           .healths = {kGood, kGood}});
 }
 
+TEST_CASE(
+    "pods of an aborted version that do not serve make room for those of the stable one, beside a third version") {
+  const Outcome outcome = played({.strategy = "{canary: {steps: [{setWeight: 41}, {setWeight: 71}, {pause: {}}]}}",
+                                  .spec = "{replicas: 6, progressDeadlineAbort: true}",
+                                  .acts = {{60s, kSetImage, 2}, {95s, kSetImage, 3}},
+                                  .healths = {kGood, kGood, kBroken}});
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
+}
+
+TEST_CASE("a retry within the abort's delay judges the version anew, also on the way back to an older one") {
+  const Outcome outcome = played(
+      {.strategy = "{blueGreen: {activeService: shop-active, previewService: shop-preview, postPromotionAnalysis:"
+                   " {templates: [{templateName: once}], args: [{name: hash, valueFrom: {podTemplateHashValue:"
+                   " Latest}}]}}}",
+       .acts = {{60s, kSetImage, 2}, {200s, kSetImage, 3}, {300s, kSetImage, 2}, {330s, kRetry}},
+       .healths = {kGood, kGood, kGood},
+       .qualities = {Quality::kGood, Quality::kBad, Quality::kGood}});
+  CHECK(outcome.at_rest == "Degraded, v3 is stable");
+}
+
 TEST_CASE("a version kept past its scale-down deadline does not keep the progress deadline of the next one away") {
   const Outcome outcome = played(
       {.strategy = "{blueGreen: {activeService: shop-active, previewService: shop-preview, autoPromotionEnabled: false,"

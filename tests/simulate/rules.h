@@ -27,6 +27,7 @@ enum class RuleId : std::uint8_t {
   kRaisedAborted,
   kPromotionLost,
   kPausePassed,
+  kOverdue,
   kAnalysisPassed,
   kMovedWhilePaused,
   kTwoSets,
@@ -47,7 +48,7 @@ struct Rule {
   const char* text;
 };
 
-inline constexpr std::array<Rule, 23> kRules = {{
+inline constexpr std::array<Rule, 24> kRules = {{
     {RuleId::kDecision, "decision", Tag::kAlways, "a decision breaks an invariant of the engine"},
     {RuleId::kSurge, "surge", Tag::kAlways, "more pods than replicas + maxSurge (canary without a router)"},
     {RuleId::kUnavailable, "unavailable", Tag::kAlways,
@@ -63,6 +64,7 @@ inline constexpr std::array<Rule, 23> kRules = {{
     {RuleId::kRaisedAborted, "raised-aborted", Tag::kAlways, "the weight rises while aborted"},
     {RuleId::kPromotionLost, "promotion-lost", Tag::kAlways, "a pause comes back after a person has promoted"},
     {RuleId::kPausePassed, "pause-passed", Tag::kAlways, "a pause ends before its time and without a person"},
+    {RuleId::kOverdue, "overdue", Tag::kAlways, "a timed pause goes on long after its time"},
     {RuleId::kAnalysisPassed, "analysis-passed", Tag::kAlways, "an analysis that was not passed lets the update go on"},
     {RuleId::kMovedWhilePaused, "moved-while-paused", Tag::kAlways, "the update advances although a person paused it"},
     {RuleId::kTwoSets, "two-sets", Tag::kAlways, "two ReplicaSets of one template"},

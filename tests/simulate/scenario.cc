@@ -51,6 +51,7 @@ Act drawCommandAct(Random& random, const Scenario& scenario, Duration at) {
   Act act{.at = at, .kind = drawCommand(random)};
   if (act.kind == ActKind::kSetImage) act.amount = random.between(1, scenario.versions());
   if (act.kind == ActKind::kScale) act.amount = random.percent(15) ? 0 : random.between(1, 8);
+  act.in_between = random.percent(15);
   if (act.kind == ActKind::kEditSteps) act.amount = random.between(0, 1);
   return act;
 }
@@ -106,9 +107,9 @@ const char* toString(Quality quality) {
 
 std::string describe(const Act& act) {
   std::string text = toString(act.kind);
-  if (act.kind == ActKind::kSetImage) return fmt::format("{} v{}", text, act.amount);
-  if (act.kind == ActKind::kScale) return fmt::format("{} to {}", text, act.amount);
-  if (isCommand(act.kind)) return text;
+  if (act.kind == ActKind::kSetImage) text += fmt::format(" v{}", act.amount);
+  if (act.kind == ActKind::kScale) text += fmt::format(" to {}", act.amount);
+  if (isCommand(act.kind)) return act.in_between ? text + ", right before a write" : text;
   return fmt::format("{} ({}, {})", text, act.amount, formatGoDuration(act.lasts));
 }
 

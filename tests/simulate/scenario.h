@@ -59,6 +59,9 @@ struct Act {
   ActKind kind = ActKind::kTouch;
   int amount = 0;
   Duration lasts{};
+  // Of a person: done from its time on right before the controller's next write of the status, which was decided
+  // without it.
+  bool in_between = false;
 };
 std::string describe(const Act& act);
 

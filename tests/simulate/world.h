@@ -85,6 +85,7 @@ class World {
   Outcome outcome_;
   MonoTime start_;
   std::vector<loop::Timer> timers_;
+  std::vector<Act> in_between_;                    // acts that wait for a write
   std::map<std::string, std::uint64_t> measured_;  // by version hash
   MonoTime cut_at_{}, second_until_{};
   std::string shown_;

@@ -17,6 +17,10 @@ constexpr Duration kDiligence = 30s;
 }  // namespace
 
 void World::act(const Act& act) {
+  if (act.in_between) {
+    in_between_.push_back(act);
+    return;
+  }
   say(describe(act));
   if (!isCommand(act.kind)) {
     outcome_.coverage.struck(act.kind);
@@ -86,6 +90,7 @@ bool World::settles(Duration limit) {
 
 bool World::calm() {
   say("-- calm --");
+  in_between_.clear();
   faults_.clear();
   cluster_.heal();
   second_.reset();
