@@ -1,7 +1,8 @@
 #pragma once
 // Header and mirror routes as rules of an HTTPRoute (traffic-routers reference, 3.4 and 10). A managed rule is made of
 // each rule that names both services, and is known by its name: that of the managed route, or it with "-1", "-2", … for
-// the second and later ones. Nothing else is remembered: what is there is read from the route itself. All of it is pure.
+// the second and later ones. Nothing else is remembered: what is there is read from the route itself. All of it is
+// pure.
 
 #include <string>
 #include <vector>
