@@ -23,7 +23,7 @@ struct ExecPlugin {
 };
 
 struct ClusterAccess {
-  std::string source;   // for messages: "/root/.kube/config, context prod", "service account"
+  std::string source;   // for messages: "~/.kube/config, context prod", "service account"
   std::string cluster;  // the name of the cluster in the kubeconfig; empty in a cluster
   std::string server;   // "https://10.0.0.1:6443", no slash at the end; may have a path
   std::string ns;       // of the context; "default" if it names none
