@@ -111,7 +111,8 @@ def test_twenty_percent_then_back_to_zero_then_judge_then_promote(fleet):
 
 
 def test_slow_ramp(fleet):
-    steps = [step for percent in (10, 20, 30, 40, 60, 80) for step in ({"setWeight": percent}, {"pause": {"duration": "1s"}})]
+    # Times in a status are whole seconds, so that a pause of two may last little more than one: long enough to be seen.
+    steps = [step for percent in (10, 20, 30, 40, 60, 80) for step in ({"setWeight": percent}, {"pause": {"duration": "2s"}})]
     deploy(fleet, "ramp", routed_canary("ramp", steps))
     update(fleet, "ramp", 2)
     seen = []
