@@ -45,6 +45,13 @@ TEST_CASE("lists of numbers are typed, lists from JSON are not") {
             Value(Array{}), Lists::kNumbers);
 }
 
+TEST_CASE("nothing measured can be asked for before it is compared") {
+  checkRows({{"isNil(result) || result < 0.05", "true"},
+             {"default(result, 0) < 0.05", "true"},
+             {"result > 1", "error 1:8: invalid operation: > (mismatched types nil and int)"}},
+            Value());
+}
+
 TEST_CASE("members of a document are known when it is looked at") {
   const Value document(Object{{"n", 5}, {"s", "5"}, {"data", Value(Object{{"ok", true}, {"pct", 91.5}})}});
   checkRows({{"result.n == '5'", "false"},

@@ -44,7 +44,8 @@ Type either(const Type& left, const Type& right) {
 // Walks the tree, whose height the parser bounds.
 class Checker {
  public:
-  explicit Checker(const Type& result) : result_(result) {}
+  // Nothing measured has no type, so that a condition can ask for it first: isNil(result) || result < 0.05.
+  explicit Checker(const Type& result) : result_(result.kind == kNil ? Type{} : result) {}
 
   Result<Type> visit(const Node& node) {
     Result<Type> type = dispatch(node);
