@@ -74,15 +74,14 @@ TEST_CASE("a new driver reaches old workers too, and one that hangs holds up not
   Client idle(kAddress, builder.port());
   CHECK(idle.get().body == "one");
   rig.apply(builder.listener(freePort()).state);
-  REQUIRE(rig.observe().workers.size() == 2);
+  rig.awaitWorkers(2);
   rig.restartDriver();
   rig.apply(builder.weights({{"v2", 10000}}).state);
   CHECK(idle.get().body == "two");
 
   CHECK(idle.get().body == "two");  // the same client, on the new worker
   rig.apply(builder.listener(freePort()).state);
-  REQUIRE(rig.observe().workers.size() == 2);
-  const int hanging = rig.observe().workers.back();
+  const int hanging = rig.awaitWorkers(2).back();
   REQUIRE(kill(hanging, SIGSTOP) == 0);
   rig.restartDriver();
   // Many more than the master has connections for.

@@ -290,7 +290,7 @@ TEST_CASE("a new driver adopts the running HAProxy: same process, same connectio
   CHECK(rig.apply(builder.state).change == Change::kRuntime);
   CHECK(rig.observe().process_id == process_id);
   CHECK(rig.observe().starts == 0);
-  CHECK(rig.observe().workers.size() == 1);
+  rig.awaitWorkers(1);
   CHECK(rig.apply(builder.state).change == Change::kNone);
   CHECK(load.stop().failures.empty());
 }

@@ -251,6 +251,23 @@ Observed Rig::observe() {
   return *observed;
 }
 
+std::vector<int> Rig::awaitWorkers(std::size_t count) {
+  const auto settled = [](loop::Loop& loop, Proxy& proxy, std::size_t wanted) -> loop::Task<std::vector<int>> {
+    const auto deadline = loop.now() + 60s;
+    std::vector<int> workers;
+    while (loop.now() < deadline) {
+      const Result<Observed> observed = co_await proxy.observe();
+      if (observed) workers = observed->workers;
+      if (workers.size() == wanted) break;
+      co_await loop::sleep(loop, 10ms);
+    }
+    co_return workers;
+  };
+  std::vector<int> workers = loop::blockOn(loop_, settled(loop_, *proxy_, count));
+  REQUIRE(workers.size() == count);
+  return workers;
+}
+
 StateBuilder::StateBuilder() : port_(freePort()) {
   const ServicePort service{"shop", "web", "http"};
   Rule rule{.ref = {"HTTPRoute", "shop", "web", 0}, .generation = 1, .otherwise = Target::Kind::kUnavailable};

@@ -109,6 +109,9 @@ class Rig {
   void restartDriver();
   Applied apply(const ProxyState& state);
   Observed observe();
+  // Waits until so many workers run: one that a reload replaced ends a little later, and not before its connections.
+  // Returns them, the current one first.
+  std::vector<int> awaitWorkers(std::size_t count);
 
  private:
   TestDirectory directory_;

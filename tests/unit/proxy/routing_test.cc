@@ -147,16 +147,8 @@ TEST_CASE("counters are exact by version and status, over reloads, and know what
   for (int i = 0; i < 7; ++i) client.get("/");  // the first of them still on the old worker
   CHECK(countsOf(rig, by_worker) ==
         std::map<std::string, std::uint64_t>{{"v1 200", 17}, {"v1 404", 10}, {"v1 500", 10}});
-  const auto settled = [](Rig& r) -> loop::Task<bool> {
-    for (int i = 0; i < 6000; ++i) {
-      const Result<Observed> observed = co_await r.proxy().observe();
-      if (observed && observed->workers.size() == 1) co_return true;
-      co_await loop::sleep(r.loop(), 10ms);
-    }
-    co_return false;
-  };
   client.disconnect();
-  REQUIRE(loop::blockOn(rig.loop(), settled(rig)));
+  rig.awaitWorkers(1);
   CHECK(countsOf(rig, by_worker)["v1 200"] == 17);
 
   rig.apply(builder.weights({{"v2", 10000}}).state);
