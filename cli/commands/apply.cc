@@ -109,6 +109,9 @@ std::vector<Value> readManifests(const std::vector<std::string>& files) {
       }
     }
   }
+  if (!files.empty() && objects.empty()) {
+    throw Failure{{ErrorKind::kInvalid, "holds no object", fmt::format("{}", fmt::join(files, ", "))}};
+  }
   return objects;
 }
 

@@ -1,8 +1,13 @@
 #include "base/log.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+
+#include "base/time.h"
 
 namespace towpath::log {
 namespace {
@@ -38,19 +43,25 @@ void appendValue(std::string& line, std::string_view text) {
   line.push_back('"');
 }
 
-// The number is syslog's priority, which journald takes from the start of a line.
-const char* prefix(Level level) {
-  switch (level) {
-    case Level::kDebug:
-      return "<7>level=debug msg=";
-    case Level::kInfo:
-      return "<6>level=info msg=";
-    case Level::kWarning:
-      return "<4>level=warn msg=";
-    case Level::kError:
-      return "<3>level=error msg=";
-  }
-  return "";
+const char* nameOf(Level level) {
+  constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
+  return kNames[static_cast<int>(level)];
+}
+
+// systemd.exec(5): $JOURNAL_STREAM is "device:inode" of the stream that goes to the journal; a redirection may have put
+// something else in its place.
+bool isJournal(int fd) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status{};
+  if (!stream || fstat(fd, &status) != 0) return false;
+  return fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
+}
+
+// journald takes syslog's priority from the start of a line and knows the time; everyone else is told the time.
+std::string beginning(Level level) {
+  constexpr int kPriorities[] = {7, 6, 4, 3};
+  if (isJournal(g_fd)) return fmt::format("<{}>", kPriorities[static_cast<int>(level)]);
+  return fmt::format("time={} ", formatRfc3339Micro(std::chrono::system_clock::now()));
 }
 
 }  // namespace
@@ -74,7 +85,8 @@ bool parseLevel(std::string_view text, Level& level) {
 }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
-  std::string line = prefix(level);
+  std::string line = beginning(level);
+  line += fmt::format("level={} msg=", nameOf(level));
   appendValue(line, message);
   for (const Field& field : fields) {
     line.push_back(' ');

@@ -1,6 +1,6 @@
 #pragma once
-// Structured logging: one line a record on stderr, `key=value`, with the priority prefix that journald reads when it is
-// our stderr. Levels change at run time. A secret never goes here: log names, not contents.
+// Structured logging: one line a record on stderr, `key=value`; with the priority prefix that journald reads when it is
+// our stderr, else with the time. Levels change at run time. A secret never goes here: log names, not contents.
 //
 //   log::info("replica set scaled", {{"name", rs.name}, {"from", old}, {"to", wanted}});
 

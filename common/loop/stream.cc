@@ -126,8 +126,14 @@ Task<Result<int>> connectTo(UvLoop& loop, Address address, std::string what) {
   const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return failErrno(errno, what);
   Descriptor owner(fd);
-  int error = connect(fd, reinterpret_cast<sockaddr*>(&address.storage), address.size) == 0 ? 0 : errno;
-  if (error == EINPROGRESS) {
+  const auto tryConnect = [&] {
+    return connect(fd, reinterpret_cast<sockaddr*>(&address.storage), address.size) == 0 ? 0 : errno;
+  };
+  int error = tryConnect();
+  // A handshake with this host itself is over before the first call returns, but only a second call says so: then
+  // nothing has to be watched.
+  if (error == EINPROGRESS) error = tryConnect();
+  if (error == EALREADY) {
     co_await loop::writable(loop, fd);
     error = socketError(fd);
   }

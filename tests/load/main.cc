@@ -14,6 +14,7 @@
 #include <map>
 #include <string>
 
+#include "base/time.h"
 #include "base/value.h"
 #include "http/message.h"
 #include "json/serialize.h"
@@ -31,6 +32,8 @@ using namespace towpath;
 constexpr Duration kRequestTimeout = std::chrono::seconds(10);
 constexpr std::size_t kHeadBytes = 65536;
 constexpr std::size_t kInFlightMax = 20000;
+constexpr std::size_t kFirstFailures = 20;  // told with their time
+constexpr std::size_t kBodyBytes = 200;
 
 struct Options {
   std::string host = "127.0.0.1", path = "/";
@@ -89,6 +92,7 @@ Options parse(int argc, char** argv) {
 struct Answer {
   int status = 0;
   std::string version;
+  std::string body;  // its first bytes
   bool keep = false;
 };
 
@@ -145,7 +149,7 @@ class Generator {
     if (good)
       ++ok_;
     else
-      fail(fmt::format("status {}", answer->status));
+      fail(fmt::format("status {}", answer->status), answer->body);
   }
 
   loop::Task<Result<Answer>> ask() {
@@ -206,15 +210,19 @@ class Generator {
       if (!count) co_return std::unexpected(count.error());
       if (*count == 0) co_return fail0("closed within the answer");
       got += *count;
+      answer.body.append(buffer, std::min(*count, kBodyBytes - answer.body.size()));
     }
     answer.keep = !close;
     co_return answer;
   }
 
   static std::unexpected<Error> fail0(const char* why) { return towpath::fail(ErrorKind::kUnavailable, why); }
-  void fail(const std::string& why) {
+  void fail(const std::string& why, const std::string& body = {}) {
     ++failed_;
     ++failures_[why];
+    if (first_failures_.size() < kFirstFailures) {
+      first_failures_.push_back(Object{{"at", formatRfc3339Micro(loop_.wallNow())}, {"why", why}, {"body", body}});
+    }
   }
 
   // Buckets 10 % apart: enough for quantiles, and bounded.
@@ -248,6 +256,7 @@ class Generator {
         {"resent", static_cast<std::int64_t>(resent_)},
         {"by_version", std::move(versions)},
         {"failures", std::move(failures)},
+        {"first_failures", first_failures_},
         {"latency_ms", Object{{"p50", quantileMs(0.5)}, {"p99", quantileMs(0.99)}, {"max", quantileMs(1 - 1e-12)}}}};
     std::printf("%s\n", json::serialize(line).c_str());
     std::fflush(stdout);
@@ -259,6 +268,7 @@ class Generator {
   std::uint64_t sent_ = 0, ok_ = 0, failed_ = 0, resent_ = 0;
   std::map<std::string, Counts> by_version_;
   std::map<std::string, std::uint64_t> failures_;
+  Array first_failures_;
   std::map<int, std::uint64_t> latencies_us_;
   std::vector<loop::Stream> idle_;
   loop::Event stop_;

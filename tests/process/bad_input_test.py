@@ -83,6 +83,14 @@ def test_yaml_that_is_none_names_file_and_line(fleet, tmp_path):
     assert result.returncode == 1 and "broken.yaml" in result.stderr and "line 4" in result.stderr
 
 
+def test_a_file_without_an_object_is_refused(fleet, tmp_path):
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n---\n")
+    result = fleet.towpath("apply", "-f", str(empty), check=False)
+    assert result.returncode == 1
+    assert str(empty) in result.stderr and "holds no object" in result.stderr
+
+
 def test_a_wrong_digest_starts_nothing(fleet):
     manifest = rollout("digest", CANARY, replicas=1)
     url = "file://" + str(fleet.directory / "artifacts" / "shop-1.tar.gz") + "@sha256:" + "0" * 64
