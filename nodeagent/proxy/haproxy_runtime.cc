@@ -71,9 +71,12 @@ void serverCommands(const SlotWish& wish, const ServerView& now, Commands& comma
     commands.before.push_back(fmt::format("{} health {}", wish.checked ? "enable" : "disable", wish.name));
   }
   if (now.admin != AdminState::kReady) commands.before.push_back(fmt::format("set server {} state ready", wish.name));
-  // A check that failed before it was disabled (an instance that was still starting, a reload) would leave it down for
-  // ever.
-  if (now.checked && !wish.checked) commands.before.push_back(fmt::format("set server {} health up", wish.name));
+  // What checks found before is not of this instance, or not of this time: the one that had the slot may have died in
+  // it, and this one is known to be ready. Without a check it would stay down for ever, with one until the next.
+  const bool another = now.address != wish.slot.address || now.port != wish.slot.port;
+  if (another || now.admin != AdminState::kReady || (now.checked && !wish.checked)) {
+    commands.before.push_back(fmt::format("set server {} health up", wish.name));
+  }
 }
 
 SlotWish wishFor(const Version& version, const ServerSlot& slot, std::string name, const ProxyState& state) {

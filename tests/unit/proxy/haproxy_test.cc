@@ -205,25 +205,51 @@ TEST_CASE("a refused connection is tried again on another instance of the versio
   for (int i = 0; i < 20; ++i) CHECK(client.get("/", "content-length: 0\r\n", "POST").status == 200);
 }
 
+// A version whose only instances are of another node.
+StateBuilder& remoteVersion(StateBuilder& builder, const std::vector<const TestServer*>& servers) {
+  builder.version("v1", servers).weights({{"v1", 10000}});
+  for (Server& server : builder.state.backends[0].versions[0].servers) server.locality = Locality::kRemote;
+  return builder;
+}
+
+void awaitReadyServers(Rig& rig, int count) {
+  const auto found_out = [](Rig& r, int wanted) -> loop::Task<bool> {
+    for (int i = 0; i < 6000; ++i) {
+      const Result<Observed> observed = co_await r.proxy().observe();
+      int ready = 0;
+      if (observed) {
+        for (const VersionShare& version : onlyRule(*observed).versions) ready += version.ready_servers;
+        if (ready == wanted) co_return true;
+      }
+      co_await loop::sleep(r.loop(), 10ms);
+    }
+    co_return false;
+  };
+  REQUIRE(loop::blockOn(rig.loop(), found_out(rig, count)));
+}
+
 TEST_CASE("an instance of another node that does not answer is found out by the proxy's own checks") {
   Rig rig;
   const TestServer good("good");
   auto lost = std::make_unique<TestServer>("lost");
   StateBuilder builder;
-  builder.version("v1", {&good, lost.get()}).weights({{"v1", 10000}});
-  for (Server& server : builder.state.backends[0].versions[0].servers) server.locality = Locality::kRemote;
-  rig.apply(builder.state);
+  rig.apply(remoteVersion(builder, {&good, lost.get()}).state);
   CHECK(onlyRule(rig.observe()).versions.at(0).ready_servers == 2);
   lost.reset();
-  const auto found_out = [](Rig& r) -> loop::Task<bool> {
-    for (int i = 0; i < 6000; ++i) {
-      const Result<Observed> observed = co_await r.proxy().observe();
-      if (observed && observed->rules.at(0).versions.at(0).ready_servers == 1) co_return true;
-      co_await loop::sleep(r.loop(), 10ms);
-    }
-    co_return false;
-  };
-  CHECK(loop::blockOn(rig.loop(), found_out(rig)));
+  awaitReadyServers(rig, 1);
+}
+
+TEST_CASE("an instance that follows a dead one gets requests at once, not after the next check") {
+  Rig rig;
+  auto dead = std::make_unique<TestServer>("dead");
+  const TestServer between("between"), next("next");
+  StateBuilder builder;
+  rig.apply(remoteVersion(builder, {dead.get(), &between}).state);
+  dead.reset();
+  awaitReadyServers(rig, 1);
+  rig.apply(remoteVersion(builder, {&between}).state);
+  rig.apply(remoteVersion(builder, {&next}).state);  // takes the place of the dead one
+  CHECK(requests(kAddress, builder.port(), 20).bodies["next"] == 20);
 }
 
 TEST_CASE("two drivers that start at once share one HAProxy") {
