@@ -246,13 +246,13 @@ def programs(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", help="store, sizes, whole, watch, nodes; all without one")
+    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, nodes; all without one")
     parser.add_argument("--build", default="build")
     parser.add_argument("--nodes", type=int, default=100, help="of the benchmark nodes")
     parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     build = pathlib.Path(arguments.build).resolve()
-    benches = {name: (lambda path=path: json.loads(subprocess.run([path], check=True, capture_output=True, text=True, timeout=600).stdout))
+    benches = {name: (lambda path=path: json.loads(subprocess.run([path], check=True, capture_output=True, text=True, timeout=3000).stdout))
                for name, path in programs(build).items()}
     benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build), "watch": lambda: watch_fan_out(build),
                 "nodes": lambda: many_nodes(build, arguments.nodes)}
