@@ -26,7 +26,8 @@ class StoredTraffic final : public metrics::TrafficSource {
             .status_3xx = sums.status_3xx,
             .status_4xx = sums.status_4xx,
             .status_5xx = sums.status_5xx,
-            .connection_errors = sums.connection_errors};
+            .connection_errors = sums.connection_errors,
+            .latency = std::move(sums.latency_sketch)};
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "judge/mann_whitney.h"
@@ -145,8 +146,12 @@ SeriesResult judgeSeries(const SeriesMetric& metric, const ClassicalOptions& opt
   if (experiment.empty() || control.empty()) return withoutData(metric);
   SeriesResult result{.name = metric.name};
   const double mean = meanOf(control);
-  // As Kayenta: over 0 there is no ratio, and any effect counts.
-  result.ratio = mean == 0 ? 1 : meanOf(experiment) / mean;
+  const double mean_of_experiment = meanOf(experiment);
+  // Over nothing, anything is beyond every allowance.
+  if (mean != 0)
+    result.ratio = mean_of_experiment / mean;
+  else if (mean_of_experiment != 0)
+    result.ratio = std::copysign(std::numeric_limits<double>::infinity(), mean_of_experiment);
   const Shift shift = mannWhitney(std::move(experiment), std::move(control), options.confidence);
   const double enough = options.tolerance * std::abs(shift.estimate);
   if (metric.direction != SeriesDirection::kDecrease && shift.low > enough && result.ratio >= metric.allowed_increase) {

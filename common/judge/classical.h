@@ -7,7 +7,9 @@
 // matters use the sequential judge.
 //
 // Source of the rules: Kayenta's documents canary-config.md and canary-judge (NetflixACAJudge, version 1.0): confidence
-// 98 %, a shift counts beyond a quarter of its own estimate.
+// 98 %, a shift counts beyond a quarter of its own estimate. Two differences, both where Kayenta lets bad versions pass
+// or fails for want of data: a rise from a mean of 0 has an infinite ratio (Kayenta: 1, which an allowance hides), and
+// a group without data takes its weight with it (Kayenta: it lowers the score).
 
 #include <map>
 #include <string>

@@ -113,7 +113,8 @@ TrafficSample read(const pb::TrafficSample& from) {
           .status_4xx = from.status_4xx(),
           .status_5xx = from.status_5xx(),
           .connection_errors = from.connection_errors(),
-          .latency_buckets = {from.latency_buckets().begin(), from.latency_buckets().end()}};
+          .latency_buckets = {from.latency_buckets().begin(), from.latency_buckets().end()},
+          .latency_sketch = from.latency_sketch()};
 }
 
 NodeEvent read(const pb::NodeEvent& from) {

@@ -117,6 +117,7 @@ void fill(pb::TrafficSample& to, const TrafficSample& from) {
   to.set_status_5xx(from.status_5xx);
   to.set_connection_errors(from.connection_errors);
   for (std::uint64_t count : from.latency_buckets) to.add_latency_buckets(count);
+  to.set_latency_sketch(from.latency_sketch);
 }
 
 void fill(pb::NodeCondition& to, const NodeCondition& from) {

@@ -197,6 +197,7 @@ struct TrafficSample {
   std::uint64_t status_5xx = 0;
   std::uint64_t connection_errors = 0;
   std::vector<std::uint64_t> latency_buckets;  // counts, by kLatencyBoundsMs
+  std::string latency_sketch;                  // the same in bins of 1 %, sketch::Sketch::encode; empty: unknown
   bool operator==(const TrafficSample&) const = default;
 };
 

@@ -8,6 +8,7 @@
 namespace towpath::metrics {
 
 std::unique_ptr<Provider> makeWeb(const ProviderContext& context);             // web.cc
+std::unique_ptr<Provider> makeTowpathJudge(const ProviderContext& context);    // towpath_judge.cc
 std::unique_ptr<Provider> makeTowpathTraffic(const ProviderContext& context);  // towpath_traffic.cc
 
 }  // namespace towpath::metrics

@@ -10,8 +10,9 @@ namespace {
 
 using Make = std::unique_ptr<Provider> (*)(const ProviderContext& context);
 
-constexpr std::array<std::pair<std::string_view, Make>, 2> kProviders{{
+constexpr std::array<std::pair<std::string_view, Make>, 3> kProviders{{
     {"web", makeWeb},
+    {"plugin/towpath/judge", makeTowpathJudge},
     {"plugin/towpath/traffic", makeTowpathTraffic},
 }};
 

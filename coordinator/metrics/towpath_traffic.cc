@@ -3,11 +3,12 @@
 //   provider:
 //     plugin:
 //       towpath/traffic:
-//         metric: error-ratio        # or request-rate (per second), requests
+//         metric: error-ratio        # or request-rate (per second), requests, latency (milliseconds)
+//         quantile: 0.99             # of latency
 //         service: shop-canary       # or route: shop
 //         version: "{{args.hash}}"   # a pod template hash; absent: all versions
 //         window: 30s                # the latest requests that count
-//         minRequests: 20            # fewer are no data (error-ratio only)
+//         minRequests: 20            # fewer are no data (error-ratio and latency)
 //
 // No data is an empty list, so that a condition must say what that means: "len(result) == 0" is an answer, a comparison
 // is an error, and neither is ever taken for good. Otherwise the result is a number.
@@ -26,19 +27,21 @@ namespace {
 
 constexpr Duration kDefaultWindow = 30s;
 
-enum class Kind { kErrorRatio, kRequestRate, kRequests };
+enum class Kind { kErrorRatio, kRequestRate, kRequests, kLatency };
 
 struct Settings {
   Kind kind = Kind::kErrorRatio;
   std::string service, route, version;
   Duration window = kDefaultWindow;
   std::uint64_t min_requests = 1;
+  double quantile = 0.99;
 };
 
 std::optional<Kind> parseKind(std::string_view text) {
   if (text == "error-ratio") return Kind::kErrorRatio;
   if (text == "request-rate") return Kind::kRequestRate;
   if (text == "requests") return Kind::kRequests;
+  if (text == "latency") return Kind::kLatency;
   return std::nullopt;
 }
 
@@ -53,7 +56,8 @@ Result<Settings> readSettings(const Value& config) {
   const std::string metric = config["metric"].asString("error-ratio");
   const std::optional<Kind> kind = parseKind(metric);
   if (!kind) {
-    return fail(ErrorKind::kInvalid, "\"" + metric + "\" is none of error-ratio, request-rate and requests", "metric");
+    return fail(ErrorKind::kInvalid, "\"" + metric + "\" is none of error-ratio, request-rate, requests and latency",
+                "metric");
   }
   settings.kind = *kind;
   settings.service = config["service"].asString();
@@ -69,6 +73,12 @@ Result<Settings> readSettings(const Value& config) {
     }
     settings.window = *window;
   }
+  if (!config["quantile"].isNull()) {
+    const std::string* text = config["quantile"].ifString();
+    settings.quantile = text ? std::strtod(text->c_str(), nullptr) : config["quantile"].asDouble();
+    if (!(settings.quantile > 0 && settings.quantile < 1))
+      return fail(ErrorKind::kInvalid, "a number between 0 and 1 is wanted, such as 0.99", "quantile");
+  }
   settings.min_requests = static_cast<std::uint64_t>(std::max<std::int64_t>(wholeNumber(config["minRequests"], 1), 1));
   return settings;
 }
@@ -79,12 +89,14 @@ std::optional<Value> resultOf(const Settings& settings, const TrafficSums& sums)
   switch (settings.kind) {
     case Kind::kErrorRatio:
       if (sums.requests < settings.min_requests || sums.requests == 0) return std::nullopt;
-      return Value(static_cast<double>(std::min(sums.status_5xx + sums.connection_errors, sums.requests)) /
-                   static_cast<double>(sums.requests));
+      return Value(static_cast<double>(sums.errors()) / static_cast<double>(sums.requests));
     case Kind::kRequestRate:
       return Value(static_cast<double>(sums.requests) / std::chrono::duration<double>(settings.window).count());
     case Kind::kRequests:
       return Value(static_cast<double>(sums.requests));
+    case Kind::kLatency:
+      if (sums.latency.count() < settings.min_requests || sums.latency.empty()) return std::nullopt;
+      return Value(sums.latency.quantile(settings.quantile) / 1000);
   }
   return std::nullopt;
 }
@@ -112,7 +124,7 @@ class TowpathTraffic final : public Provider {
     model::Measurement measurement = analysis::finishedMeasurement(analysis::assessResult(result, request.metric),
                                                                    analysis::valueText(result), now, now);
     measurement.metadata["requests"] = std::to_string(sums.requests);
-    measurement.metadata["errors"] = std::to_string(sums.status_5xx + sums.connection_errors);
+    measurement.metadata["errors"] = std::to_string(sums.errors());
     co_return measurement;
   }
 

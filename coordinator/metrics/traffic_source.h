@@ -1,12 +1,13 @@
 #pragma once
 // Where towpath/traffic reads the traffic of a version: sums of what the nodes' proxies counted.
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/time.h"
+#include "sketch/sketch.h"
 
 namespace towpath::metrics {
 
@@ -25,6 +26,9 @@ struct TrafficSums {
   std::uint64_t requests = 0;
   std::uint64_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0;
   std::uint64_t connection_errors = 0;  // no answer from the instance
+  sketch::Sketch latency;               // of answers below 500, to their first byte
+
+  std::uint64_t errors() const { return std::min(status_5xx + connection_errors, requests); }
 };
 
 class TrafficSource {

@@ -96,7 +96,7 @@ Result<bool> SampleFile::insert(std::int64_t label, const wire::TrafficSample& s
   Statement statement = file_->prepare(
       "INSERT OR IGNORE INTO samples (start_ms, label, window_ms, requests, status_2xx, status_3xx, status_4xx, "
       "status_5xx, "
-      "connection_errors, latency) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "connection_errors, latency, latency_sketch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const std::string latency = encodeLatency(sample.latency_buckets);
   const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
   const Result<void> done = statement.bind(1, sample.window_start_unix_ms)
@@ -109,6 +109,7 @@ Result<bool> SampleFile::insert(std::int64_t label, const wire::TrafficSample& s
                                 .bind(8, number(sample.status_5xx))
                                 .bind(9, number(sample.connection_errors))
                                 .bindBlob(10, latency)
+                                .bindBlob(11, sample.latency_sketch)
                                 .run();
   if (!done) return std::unexpected(done.error());
   return file_->changedRows() > 0;
@@ -141,8 +142,8 @@ Result<void> SampleFile::read(std::int64_t from_ms, const std::function<void(con
   Statement rows = file_->prepare(
       "SELECT start_ms, window_ms, ns, service, pod_template_hash, route, requests, status_2xx, status_3xx, "
       "status_4xx, "
-      "status_5xx, connection_errors, latency FROM samples JOIN labels ON labels.id = label WHERE start_ms >= ? ORDER "
-      "BY start_ms");
+      "status_5xx, connection_errors, latency, latency_sketch FROM samples JOIN labels ON labels.id = label WHERE "
+      "start_ms >= ? ORDER BY start_ms");
   rows.bind(1, from_ms);
   while (true) {
     const Result<bool> row = rows.step();
@@ -160,7 +161,8 @@ Result<void> SampleFile::read(std::int64_t from_ms, const std::function<void(con
           .status_4xx = count(rows, 9),
           .status_5xx = count(rows, 10),
           .connection_errors = count(rows, 11),
-          .latency_buckets = decodeLatency(rows.text(12))});
+          .latency_buckets = decodeLatency(rows.text(12)),
+          .latency_sketch = std::string(rows.text(13))});
   }
 }
 
@@ -171,7 +173,8 @@ Result<std::vector<SampleGroup>> SampleFile::query(const SampleFilter& filter,
   for (const SampleLabel label : group_by)
     columns += fmt::format(", {}", kLabelColumns[static_cast<std::size_t>(label)]);
   Statement rows = file_->prepare(
-      fmt::format("SELECT requests, status_2xx, status_3xx, status_4xx, status_5xx, connection_errors, latency{} FROM "
+      fmt::format("SELECT requests, status_2xx, status_3xx, status_4xx, status_5xx, connection_errors, latency, "
+                  "latency_sketch{} FROM "
                   "samples JOIN labels "
                   "ON labels.id = label WHERE start_ms >= ?1 AND start_ms < ?2 AND (?3 = '' OR ns = ?3) AND (?4 = '' "
                   "OR service = ?4) AND "
@@ -185,7 +188,7 @@ Result<std::vector<SampleGroup>> SampleFile::query(const SampleFilter& filter,
     if (!row) return std::unexpected(row.error());
     if (!*row) break;
     std::vector<std::string> labels;
-    for (std::size_t i = 0; i < group_by.size(); ++i) labels.emplace_back(rows.text(7 + static_cast<int>(i)));
+    for (std::size_t i = 0; i < group_by.size(); ++i) labels.emplace_back(rows.text(8 + static_cast<int>(i)));
     SampleSums& sums = groups[std::move(labels)];
     ++sums.samples;
     std::uint64_t* const counts[] = {&sums.requests,   &sums.status_2xx, &sums.status_3xx,
@@ -193,6 +196,7 @@ Result<std::vector<SampleGroup>> SampleFile::query(const SampleFilter& filter,
     for (int i = 0; i < 6; ++i) *counts[i] += count(rows, i);
     const std::vector<std::uint64_t> latency = decodeLatency(rows.text(6));
     for (std::size_t i = 0; i < std::min(latency.size(), kLatencyBuckets); ++i) sums.latency[i] += latency[i];
+    if (const auto sketch = sketch::Sketch::decode(rows.text(7))) sums.latency_sketch.merge(*sketch);
   }
   std::vector<SampleGroup> answer;
   for (auto& [labels, sums] : groups) answer.push_back({labels, sums});

@@ -15,6 +15,8 @@ constexpr Resolution kResolutions[] = {{5 * 60'000, 1000},
                                        {240 * 60'000, 60'000},
                                        {std::numeric_limits<std::int64_t>::max(), 600'000}};
 
+constexpr std::int64_t kSketchWindowMs = 10'000;
+
 std::int64_t windowAtAge(std::int64_t age_ms) {
   for (const Resolution& resolution : kResolutions) {
     if (age_ms < resolution.until_age_ms) return resolution.window_ms;
@@ -26,6 +28,17 @@ std::int64_t alignedTo(std::int64_t start_ms, std::int64_t window_ms) { return s
 
 std::uint32_t narrowed(std::uint64_t count) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, std::numeric_limits<std::uint32_t>::max()));
+}
+
+// Both encoded. What is no sketch (an agent of another kind) is left out.
+std::string mergedSketches(const std::string& one, const std::string& other) {
+  if (one.empty()) return other;
+  if (other.empty()) return one;
+  Result<sketch::Sketch> merged = sketch::Sketch::decode(one);
+  const Result<sketch::Sketch> more = sketch::Sketch::decode(other);
+  if (!merged) return other;
+  if (more) merged->merge(*more);
+  return merged->encode();
 }
 
 void increase(std::uint32_t& sum, std::uint32_t by) { sum = narrowed(std::uint64_t{sum} + by); }
@@ -47,6 +60,7 @@ void SampleRollup::Window::add(const Window& other) {
   increase(status_5xx, other.status_5xx);
   increase(connection_errors, other.connection_errors);
   for (std::size_t i = 0; i < kLatencyBuckets; ++i) increase(latency[i], other.latency[i]);
+  sketch = mergedSketches(sketch, other.sketch);
 }
 
 void SampleRollup::add(const wire::TrafficSample& sample) {
@@ -57,11 +71,15 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
                 .status_3xx = narrowed(sample.status_3xx),
                 .status_4xx = narrowed(sample.status_4xx),
                 .status_5xx = narrowed(sample.status_5xx),
-                .connection_errors = narrowed(sample.connection_errors)};
+                .connection_errors = narrowed(sample.connection_errors),
+                .sketch = sample.latency_sketch};
   for (std::size_t i = 0; i < std::min(kLatencyBuckets, sample.latency_buckets.size()); ++i) {
     window.latency[i] = narrowed(sample.latency_buckets[i]);
   }
-  std::vector<Window>& windows = series_[{sample.ns, sample.service, sample.pod_template_hash, sample.route}];
+  Kept& kept = series_[{sample.ns, sample.service, sample.pod_template_hash, sample.route}];
+  std::vector<Window>& windows = kept.windows;
+  addTo(kept.totals, window);
+  kept.totals.latency_sketch = {};
   const auto at = std::ranges::lower_bound(windows, window.start_ms, {}, &Window::start_ms);
   if (at != windows.end() && at->start_ms == window.start_ms) {
     at->add(window);
@@ -71,21 +89,23 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
 }
 
 void SampleRollup::compact(std::int64_t now_ms, std::int64_t oldest_ms) {
-  for (auto& [series, windows] : series_) {
+  for (auto& [series, all] : series_) {
     std::vector<Window> kept;
-    for (Window& window : windows) {
+    for (Window& window : all.windows) {
       if (window.start_ms < oldest_ms) continue;
       // The width follows from the aligned beginning's age, so that all that belongs together is widened together.
-      window.start_ms = alignedTo(window.start_ms, windowAtAge(now_ms - window.start_ms));
+      const std::int64_t width_ms = windowAtAge(now_ms - window.start_ms);
+      window.start_ms = alignedTo(window.start_ms, width_ms);
+      if (width_ms > kSketchWindowMs) window.sketch = {};
       if (!kept.empty() && kept.back().start_ms >= window.start_ms) {
         kept.back().add(window);
       } else {
-        kept.push_back(window);
+        kept.push_back(std::move(window));
       }
     }
-    windows = std::move(kept);
+    all.windows = std::move(kept);
   }
-  std::erase_if(series_, [](const auto& one) { return one.second.empty(); });
+  std::erase_if(series_, [](const auto& one) { return one.second.windows.empty(); });
 }
 
 void SampleRollup::addTo(SampleSums& sums, const Window& window) {
@@ -97,6 +117,7 @@ void SampleRollup::addTo(SampleSums& sums, const Window& window) {
   sums.status_5xx += window.status_5xx;
   sums.connection_errors += window.connection_errors;
   for (std::size_t i = 0; i < kLatencyBuckets; ++i) sums.latency[i] += window.latency[i];
+  if (const auto sketch = sketch::Sketch::decode(window.sketch)) sums.latency_sketch.merge(*sketch);
 }
 
 SampleSums SampleRollup::sums(const SampleFilter& filter) const {
@@ -104,18 +125,35 @@ SampleSums SampleRollup::sums(const SampleFilter& filter) const {
   const std::int64_t from = milliseconds(filter.from), to = milliseconds(filter.to);
   const auto first = filter.ns.empty() ? series_.begin() : series_.lower_bound({filter.ns, filter.service, "", ""});
   for (auto at = first; at != series_.end(); ++at) {
-    const auto& [series, windows] = *at;
+    const auto& [series, kept] = *at;
     if (!filter.ns.empty() && series.ns != filter.ns) break;
     if (!matches(filter.service, series.service) || !matches(filter.pod_template_hash, series.pod_template_hash) ||
         !matches(filter.route, series.route)) {
       continue;
     }
-    for (auto window = std::ranges::lower_bound(windows, from, {}, &Window::start_ms);
-         window != windows.end() && window->start_ms < to; ++window) {
+    for (auto window = std::ranges::lower_bound(kept.windows, from, {}, &Window::start_ms);
+         window != kept.windows.end() && window->start_ms < to; ++window) {
       addTo(sums, *window);
     }
   }
   return sums;
+}
+
+std::vector<SampleSeries> SampleRollup::series(std::int64_t recent_from_ms) const {
+  std::vector<SampleSeries> all;
+  for (const auto& [series, kept] : series_) {
+    SampleSeries& one = all.emplace_back();
+    one.ns = series.ns;
+    one.service = series.service;
+    one.pod_template_hash = series.pod_template_hash;
+    one.route = series.route;
+    one.totals = kept.totals;
+    for (auto window = std::ranges::lower_bound(kept.windows, recent_from_ms, {}, &Window::start_ms);
+         window != kept.windows.end(); ++window) {
+      addTo(one.recent, *window);
+    }
+  }
+  return all;
 }
 
 }  // namespace towpath::store

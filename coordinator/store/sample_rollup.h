@@ -1,7 +1,7 @@
 #pragma once
 // SampleRollup: sums of recent traffic in memory, over all nodes, in windows that widen with age: seconds for 5
-// minutes, ten seconds for half an hour, minutes for 4 hours, ten minutes beyond. A series (one version of a service on
-// a route) costs at most some 70 KB.
+// minutes, ten seconds for half an hour, minutes for 4 hours, ten minutes beyond. Sketches of latency are kept for the
+// half hour. A series (one version of a service on a route) costs at most some 200 KB.
 
 #include <array>
 #include <cstdint>
@@ -19,6 +19,7 @@ class SampleRollup {
   // Widens windows by their age and forgets those before `oldest_ms`.
   void compact(std::int64_t now_ms, std::int64_t oldest_ms);
   SampleSums sums(const SampleFilter& filter) const;
+  std::vector<SampleSeries> series(std::int64_t recent_from_ms) const;
 
  private:
   struct Series {
@@ -31,11 +32,16 @@ class SampleRollup {
     std::uint32_t samples = 0, requests = 0;
     std::uint32_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0, connection_errors = 0;
     std::array<std::uint32_t, kLatencyBuckets> latency{};
+    std::string sketch;  // encoded: a fifth of the memory
     void add(const Window& other);
+  };
+  struct Kept {
+    std::vector<Window> windows;  // ascending
+    SampleSums totals;
   };
   static void addTo(SampleSums& sums, const Window& window);
 
-  std::map<Series, std::vector<Window>> series_;  // windows ascending
+  std::map<Series, Kept> series_;
 };
 
 }  // namespace towpath::store

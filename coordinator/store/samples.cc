@@ -34,6 +34,7 @@ class FileSampleStore final : public SampleStore {
 
   loop::Task<Result<void>> append(std::string node, std::vector<wire::TrafficSample> samples) override;
   SampleSums sums(const SampleFilter& filter) const override { return rollup_.sums(filter); }
+  std::vector<SampleSeries> series() const override { return rollup_.series(nowMs() - milliseconds(1min)); }
   loop::Task<Result<std::vector<SampleGroup>>> query(SampleFilter filter, std::vector<SampleLabel> group_by) override {
     co_return co_await loop::offload(loop_, [file = file_, filter = std::move(filter), group_by = std::move(group_by)] {
       return file->query(filter, group_by);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "loop/task.h"
+#include "sketch/sketch.h"
 #include "wire/messages.h"
 
 namespace towpath::loop {
@@ -35,12 +36,22 @@ struct SampleSums {
   std::uint64_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0;
   std::uint64_t connection_errors = 0;
   std::array<std::uint64_t, kLatencyBuckets> latency{};  // counts, by wire::kLatencyBoundsMs
+  // The same to 1 %; fewer answers than in `latency` where a part is from an agent that knows no sketches, or older
+  // than SampleRollup keeps them.
+  sketch::Sketch latency_sketch;
 };
 
 // Windows that begin in [from, to). Empty texts: all.
 struct SampleFilter {
   std::string ns, service, pod_template_hash, route, node;
   WallTime from{}, to{};
+};
+
+// All that was counted of one version of a service on a route since this process started or the series came up.
+struct SampleSeries {
+  std::string ns, service, pod_template_hash, route;
+  SampleSums totals;  // without a sketch
+  SampleSums recent;  // of the last minute
 };
 
 enum class SampleLabel { kNamespace, kService, kPodTemplateHash, kRoute, kNode };
@@ -58,6 +69,8 @@ class SampleStore {
   // From memory: full resolution for the last 15 minutes, whole minutes for 2 hours, ten minutes up to age_max; a
   // window is counted by its beginning. `filter.node` is not looked at.
   virtual SampleSums sums(const SampleFilter& filter) const = 0;
+  // Every series with traffic within age_max, ordered by name.
+  virtual std::vector<SampleSeries> series() const = 0;
   // From the file, exact; ordered by labels.
   virtual loop::Task<Result<std::vector<SampleGroup>>> query(SampleFilter filter,
                                                              std::vector<SampleLabel> group_by) = 0;

@@ -28,7 +28,7 @@ CREATE TABLE private (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID
 }
 
 std::span<const std::string_view> sampleSchemaSteps() {
-  static constexpr std::array<std::string_view, 1> kSteps = {
+  static constexpr std::array<std::string_view, 2> kSteps = {
       R"sql(
 CREATE TABLE labels (
   id INTEGER PRIMARY KEY,
@@ -52,6 +52,9 @@ CREATE TABLE samples (
   latency BLOB NOT NULL,
   PRIMARY KEY (start_ms, label)
 ) WITHOUT ROWID;
+)sql",
+      R"sql(
+ALTER TABLE samples ADD COLUMN latency_sketch BLOB NOT NULL DEFAULT x'';
 )sql",
   };
   return kSteps;

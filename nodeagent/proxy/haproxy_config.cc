@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "proxy/contains.h"
-#include "wire/messages.h"
+#include "sketch/sketch.h"
 
 namespace towpath::proxy {
 namespace {
@@ -91,7 +91,8 @@ void writeTables(Out out, const HaproxyPaths& paths) {
                  "  bind unix@{}{}\n"
                  "  server towpath\n"
                  "  table traffic type string len 512 size 8k store gpc0\n"
-                 "  table requests type string len 512 size 8k store gpc0\n",
+                 "  table requests type string len 512 size 8k store gpc0\n"
+                 "  table latency type string len 512 size 16k store gpc0\n",
                  paths.peer_socket, paths.epoch);
 }
 
@@ -293,13 +294,17 @@ void writeHttpCounting(Out out, const HaproxyPaths& paths) {
       "  http-request set-var-fmt(txn.key) \"%[var(txn.rule)]|%[var(txn.pick)]\" if {{ var(txn.pick) -m found }}\n"
       "  http-request track-sc1 var(txn.key) table {0} if {{ var(txn.pick) -m found }}\n"
       "  http-request sc-inc-gpc0(1) if {{ var(txn.pick) -m found }}\n"
-      "  http-response set-var(txn.took) date(0,us),sub(txn.start)\n"
-      "  http-response set-var(txn.bucket) var(txn.took),map_int({1}/latency.map,{2})\n"
-      "  http-response set-var-fmt(txn.key) \"%[var(txn.key)]|%[status]|%[var(txn.bucket)]\"\n"
-      "  http-response track-sc0 var(txn.key) table {3}\n"
+      "  http-response set-var-fmt(txn.answer) \"%[var(txn.key)]|%[status]\"\n"
+      "  http-response track-sc0 var(txn.answer) table {1}\n"
       "  http-response sc-inc-gpc0(0)\n"
+      "  http-response set-var(txn.took) date(0,us),sub(txn.start)\n"
+      "  http-response set-var(txn.unit) var(txn.took),map_int_int({2}/latency.map,{3})\n"
+      "  http-response set-var(txn.units) var(txn.took),div(txn.unit)\n"
+      "  http-response set-var-fmt(txn.speed) \"%[var(txn.key)]|%[var(txn.unit)]|%[var(txn.units)]\"\n"
+      "  http-response track-sc2 var(txn.speed) table {4} if {{ status lt 500 }}\n"
+      "  http-response sc-inc-gpc0(2) if {{ status lt 500 }}\n"
       "  http-response add-header set-cookie %[var(txn.cookie)] if {{ var(txn.cookie) -m found }}\n",
-      kRequestsTable, paths.maps, std::size(wire::kLatencyBoundsMs), kTrafficTable);
+      kRequestsTable, kTrafficTable, paths.maps, sketch::binWidth(sketch::binLast()), kLatencyTable);
 }
 
 void writeHttpListener(Out out, const Listener& listener, const ProxyState& state, const HaproxyPaths& paths) {
@@ -361,14 +366,16 @@ std::string renderConfig(const Layout& layout, const ProxyState& state, const Ha
   return text;
 }
 
-// From microseconds to the index of wire::kLatencyBoundsMs; what is slower than all gets the map's default.
+// From microseconds to the width of their bin; what is slower than all gets the map's default, which is the widest.
 std::string latencyMap() {
   std::string text;
-  std::int64_t from = 0;
-  for (std::size_t i = 0; i < std::size(wire::kLatencyBoundsMs); ++i) {
-    const std::int64_t to = std::int64_t{wire::kLatencyBoundsMs[i]} * 1000;
-    text += fmt::format("{}:{} {}\n", from, to, i);
-    from = to + 1;
+  std::uint64_t from = 0;
+  for (sketch::BinIndex bin = 0; bin <= sketch::binLast(); ++bin) {
+    const std::uint64_t end = sketch::binLow(bin) + sketch::binWidth(bin);
+    if (bin != sketch::binLast() && sketch::binWidth(static_cast<sketch::BinIndex>(bin + 1)) == sketch::binWidth(bin))
+      continue;
+    text += fmt::format("{}:{} {}\n", from, end - 1, sketch::binWidth(bin));
+    from = end;
   }
   return text;
 }

@@ -9,9 +9,12 @@
 // so shares are exact for any number of targets, and `prepare map` + `add map` + `commit map` change them all at once,
 // for the next request of every connection. The value names the backend section and, after '|', the version.
 //
-// Counting. Each answer of a server adds one to the entry "rule|backend|hash|status|bucket" of the stick table
-// towpath.traffic, each request to "rule|backend|hash" of towpath/requests: bounded by what exists and not by traffic,
-// and nothing is logged.
+// Counting. Each request adds one to the entry "rule|backend|hash" of the stick table towpath/requests, each answer of
+// a server to "rule|backend|hash|status" of towpath/traffic, and each answer below 500 to "rule|backend|hash|unit|n" of
+// towpath/latency, where n units of microseconds is the bin of common/sketch that the time to the first byte lies in:
+// the map of octaves gives the unit, a power of two, and a division the rest. So latency is known to 1 % and every
+// request is counted, with tables that are bounded by what exists and not by traffic; nothing is logged, and nothing
+// waits for an agent that is away.
 
 #include <string>
 #include <string_view>
@@ -63,6 +66,7 @@ HaproxyFiles renderHaproxy(const Layout& layout, const ProxyState& state, const 
 inline constexpr const char* kStructureVariable = "TOWPATH_STRUCTURE";
 inline constexpr const char* kTrafficTable = "towpath/traffic";
 inline constexpr const char* kRequestsTable = "towpath/requests";
+inline constexpr const char* kLatencyTable = "towpath/latency";
 inline constexpr const char* kUnavailableBackend = "towpath.unavailable";
 inline constexpr const char* kInvalidBackend = "towpath.invalid";
 inline constexpr const char* kUnavailableTcpBackend = "towpath.unavailable-tcp";

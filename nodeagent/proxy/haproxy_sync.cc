@@ -153,11 +153,10 @@ std::vector<TrafficCount> makeCounts(const std::map<std::string, std::uint64_t>&
   std::map<std::string, std::int64_t, std::less<>> answered_5xx_by_backend;
   for (const auto& [key, number] : traffic) {
     const std::vector<std::string_view> parts = partsOf(key);
-    if (parts.size() != 5) continue;
+    if (parts.size() != 4) continue;
     std::optional<TrafficCount> count = countOf(parts);
     if (!count) continue;
     count->status = numberOf(parts[3]);
-    count->bucket = numberOf(parts[4]);
     count->count = number;
     answered[fmt::format("{}|{}|{}", parts[0], parts[1], parts[2])] += number;
     if (count->status >= 500) answered_5xx_by_backend[std::string(parts[1])] += static_cast<std::int64_t>(number);
@@ -182,13 +181,30 @@ std::vector<TrafficCount> makeCounts(const std::map<std::string, std::uint64_t>&
   return counts;
 }
 
+void addLatencies(const std::map<std::string, std::uint64_t>& latency, std::vector<TrafficCount>& counts) {
+  for (const auto& [key, number] : latency) {
+    const std::vector<std::string_view> parts = partsOf(key);
+    if (parts.size() != 5) continue;
+    std::optional<TrafficCount> count = countOf(parts);
+    if (!count) continue;
+    // The wall clock may have stepped back between a request and its answer.
+    const auto unit = static_cast<std::uint64_t>(std::max(numberOf(parts[3]), 0));
+    count->latency_us = unit * static_cast<std::uint64_t>(std::max(numberOf(parts[4]), 0));
+    count->count = number;
+    counts.push_back(std::move(*count));
+  }
+}
+
 loop::Task<Result<std::vector<TrafficCount>>> readCounters(HaproxyCli& cli, int worker) {
   constexpr const char* kBackendsOnly = "show stat -1 2 -1";
   const Result<std::vector<std::string>> answers = co_await cli.askAll(
-      worker,
-      {fmt::format("show table {}", kTrafficTable), fmt::format("show table {}", kRequestsTable), kBackendsOnly});
+      worker, {fmt::format("show table {}", kTrafficTable), fmt::format("show table {}", kRequestsTable), kBackendsOnly,
+               fmt::format("show table {}", kLatencyTable)});
   if (!answers) co_return std::unexpected(answers.error());
-  co_return makeCounts(readTable((*answers)[0]), readTable((*answers)[1]), readStat((*answers)[2]));
+  std::vector<TrafficCount> counts =
+      makeCounts(readTable((*answers)[0]), readTable((*answers)[1]), readStat((*answers)[2]));
+  addLatencies(readTable((*answers)[3]), counts);
+  co_return counts;
 }
 
 loop::Task<Result<bool>> isIdleOldWorker(HaproxyCli& cli, int worker) {

@@ -63,8 +63,10 @@ struct TrafficCount {
   std::string rule;  // Rule::id
   RouteRef ref;
   Version version;
-  int status = 0;  // 200, 404, …; 0: no answer from the instance (the proxy said 502, 503 or 504 itself)
-  int bucket = 0;  // of latency, see telemetry/buckets.h
+  // Either how many answers had a status (200, 404, …; 0: none of the instance, the proxy said 502, 503 or 504 itself),
+  // or how many of those below 500 took about so many microseconds to their first byte.
+  int status = 0;
+  std::optional<std::uint64_t> latency_us;
   std::uint64_t count = 0;
 };
 struct WorkerCounters {

@@ -19,7 +19,7 @@ constexpr int kAbsences = 20;
 std::string keyOf(const proxy::TrafficCount& count) {
   const proxy::ServicePort& service = count.version.service;
   return fmt::format("{}|{}|{}|{}|{}|{}|{}", count.rule, service.ns, service.service, service.port, count.version.hash,
-                     count.status, count.bucket);
+                     count.latency_us ? "us" : "status", count.latency_us.value_or(count.status));
 }
 
 // What a sample is about; ports of a Service and rules of a route are summed.
@@ -30,7 +30,18 @@ About aboutOf(const proxy::TrafficCount& count) {
   return {service.ns, service.service, count.version.hash, count.ref.kind == "HTTPRoute" ? count.ref.name : ""};
 }
 
-void addTo(wire::TrafficSample& sample, const proxy::TrafficCount& count, std::uint64_t number) {
+std::size_t bucketOf(std::uint64_t microseconds) {
+  const auto bound = std::ranges::lower_bound(wire::kLatencyBoundsMs, (microseconds + 999) / 1000);
+  return static_cast<std::size_t>(bound - std::begin(wire::kLatencyBoundsMs));
+}
+
+void addTo(Deltas::Sum& sum, const proxy::TrafficCount& count, std::uint64_t number) {
+  wire::TrafficSample& sample = sum.sample;
+  if (count.latency_us) {
+    sum.latency.add(*count.latency_us, number);
+    sample.latency_buckets[bucketOf(*count.latency_us)] += number;
+    return;
+  }
   sample.requests += number;
   if (count.status < 100) {
     sample.connection_errors += number;
@@ -44,7 +55,6 @@ void addTo(wire::TrafficSample& sample, const proxy::TrafficCount& count, std::u
     sample.status_3xx += number;
   else
     sample.status_2xx += number;
-  sample.latency_buckets[std::min(static_cast<std::size_t>(std::max(count.bucket, 0)), kBuckets - 1)] += number;
 }
 
 std::int64_t milliseconds(auto duration) {
@@ -65,12 +75,17 @@ void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
   into.connection_errors += other.connection_errors;
   into.latency_buckets.resize(std::max(into.latency_buckets.size(), other.latency_buckets.size()));
   for (std::size_t i = 0; i < other.latency_buckets.size(); ++i) into.latency_buckets[i] += other.latency_buckets[i];
+  Result<sketch::Sketch> latency = sketch::Sketch::decode(into.latency_sketch);
+  const Result<sketch::Sketch> more = sketch::Sketch::decode(other.latency_sketch);
+  if (!latency || !more) return;
+  latency->merge(*more);
+  into.latency_sketch = latency->encode();
 }
 
 }  // namespace
 
 std::vector<wire::TrafficSample> Deltas::take(const std::vector<proxy::WorkerCounters>& workers, const Window& window) {
-  std::map<About, wire::TrafficSample> samples;
+  std::map<About, Sum> sums;
   for (const proxy::WorkerCounters& worker : workers) {
     Seen& seen = workers_[worker.worker];
     seen.absences = 0;
@@ -81,16 +96,18 @@ std::vector<wire::TrafficSample> Deltas::take(const std::vector<proxy::WorkerCou
       const std::uint64_t more = count.count - std::exchange(last, count.count);
       if (!primed_) continue;
       const About about = aboutOf(count);
-      wire::TrafficSample& sample = samples[about];
-      std::tie(sample.ns, sample.service, sample.pod_template_hash, sample.route) = about;
-      sample.latency_buckets.resize(kBuckets);
-      addTo(sample, count, more);
+      Sum& sum = sums[about];
+      std::tie(sum.sample.ns, sum.sample.service, sum.sample.pod_template_hash, sum.sample.route) = about;
+      sum.sample.latency_buckets.resize(kBuckets);
+      addTo(sum, count, more);
     }
   }
   primed_ = true;
   forgetAbsent(workers);
   std::vector<wire::TrafficSample> result;
-  for (auto& [about, sample] : samples) {
+  for (auto& [about, sum] : sums) {
+    wire::TrafficSample& sample = sum.sample;
+    sample.latency_sketch = sum.latency.encode();
     sample.window_start_unix_ms = milliseconds(window.start.time_since_epoch());
     sample.window_ms = static_cast<std::int32_t>(milliseconds(window.length));
     result.push_back(std::move(sample));
@@ -108,7 +125,7 @@ void Deltas::forgetAbsent(const std::vector<proxy::WorkerCounters>& workers) {
 }
 
 std::string Deltas::snapshot() const {
-  std::string text = "towpath-counters 1\n";
+  std::string text = "towpath-counters 2\n";
   for (const auto& [worker, seen] : workers_) {
     text += fmt::format("worker {}\n", worker);
     for (const auto& [key, count] : seen.counts) text += fmt::format("{} {}\n", count, key);
@@ -126,7 +143,7 @@ Result<void> Deltas::restore(std::string_view snapshot) {
     const std::size_t space = std::min(line.find(' '), line.size());
     std::uint64_t count = 0;
     const bool counted = std::from_chars(line.data(), line.data() + space, count).ptr == line.data() + space;
-    if (number == 1 && line == "towpath-counters 1") continue;
+    if (number == 1 && line == "towpath-counters 2") continue;
     if (number > 1 && line.empty()) continue;
     if (number > 1 && line.starts_with("worker "))
       seen = &workers[std::string(line.substr(space + 1))];
@@ -153,22 +170,6 @@ std::vector<wire::TrafficSample> merge(std::vector<wire::TrafficSample> samples)
     return std::tuple(s.window_start_unix_ms, s.ns, s.service, s.pod_template_hash, s.route);
   });
   return result;
-}
-
-double latencyQuantileMs(const wire::TrafficSample& sample, double quantile) {
-  std::uint64_t all = 0;
-  for (const std::uint64_t count : sample.latency_buckets) all += count;
-  if (all == 0) return 0;
-  double left = quantile * static_cast<double>(all);
-  double from = 0;
-  for (std::size_t i = 0; i < std::size(wire::kLatencyBoundsMs) && i < sample.latency_buckets.size(); ++i) {
-    const auto count = static_cast<double>(sample.latency_buckets[i]);
-    const double to = wire::kLatencyBoundsMs[i];
-    if (count > 0 && left <= count) return from + (to - from) * left / count;
-    left -= count;
-    from = to;
-  }
-  return from;
 }
 
 }  // namespace towpath::telemetry

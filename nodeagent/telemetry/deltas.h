@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "proxy/proxy.h"
+#include "sketch/sketch.h"
 #include "wire/messages.h"
 
 namespace towpath::telemetry {
@@ -32,8 +33,14 @@ class Deltas {
   std::vector<wire::TrafficSample> take(const std::vector<proxy::WorkerCounters>& workers, const Window& window);
 
   std::string snapshot() const;
-  // kCorrupt: not what snapshot() writes; nothing is changed.
+  // kCorrupt: not what snapshot() of this version writes; nothing is changed.
   Result<void> restore(std::string_view snapshot);
+
+  // A sample that is being added up.
+  struct Sum {
+    wire::TrafficSample sample;
+    sketch::Sketch latency;
+  };
 
  private:
   struct Seen {
@@ -49,9 +56,5 @@ class Deltas {
 // One sample for all of `a` and `b` with the same version and route: counts add, windows join. Order: by time, then
 // name.
 std::vector<wire::TrafficSample> merge(std::vector<wire::TrafficSample> samples);
-
-// An upper bound of the latency that `quantile` (0..1) of the sample's requests stay below, in milliseconds, linear
-// within a bucket; the last bucket has no end and gives its beginning. 0 without requests.
-double latencyQuantileMs(const wire::TrafficSample& sample, double quantile);
 
 }  // namespace towpath::telemetry

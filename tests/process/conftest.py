@@ -20,6 +20,7 @@ VERSIONS = {
     "v2": [],
     "v3": ["--fail-ratio", "0.3"],
     "v4": [],
+    "v5": ["--fail-ratio", "0.05"],
     "v9": ["--never-ready"],
 }
 

@@ -128,8 +128,10 @@ std::map<std::string, std::uint64_t> countsOf(Rig& rig, std::map<std::string, Wo
   for (const WorkerCounters& worker : *counters) by_worker[worker.worker] = worker;
   std::map<std::string, std::uint64_t> sums;
   for (const auto& [name, worker] : by_worker) {
-    for (const TrafficCount& count : worker.counts)
-      sums[count.version.hash + " " + std::to_string(count.status)] += count.count;
+    for (const TrafficCount& count : worker.counts) {
+      const std::string what = count.latency_us ? "timed" : std::to_string(count.status);
+      sums[count.version.hash + " " + what] += count.count;
+    }
   }
   return sums;
 }
@@ -146,7 +148,7 @@ TEST_CASE("counters are exact by version and status, over reloads, and know what
   rig.apply(builder.listener(freePort()).state);
   for (int i = 0; i < 7; ++i) client.get("/");  // the first of them still on the old worker
   CHECK(countsOf(rig, by_worker) ==
-        std::map<std::string, std::uint64_t>{{"v1 200", 17}, {"v1 404", 10}, {"v1 500", 10}});
+        std::map<std::string, std::uint64_t>{{"v1 200", 17}, {"v1 404", 10}, {"v1 500", 10}, {"v1 timed", 27}});
   client.disconnect();
   rig.awaitWorkers(1);
   CHECK(countsOf(rig, by_worker)["v1 200"] == 17);

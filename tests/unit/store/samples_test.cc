@@ -76,6 +76,37 @@ TEST_CASE("sums are of the windows that begin in the time asked for, and of the 
   CHECK(sums.latency[2] == 3);
 }
 
+TEST_CASE("latencies are summed as sketches, over nodes and a restart, for half an hour") {
+  World world;
+  const WallTime start = world.start - 1min;
+  const auto latencies = [&](std::uint64_t microseconds) {
+    sketch::Sketch sketch;
+    sketch.add(microseconds, 50);
+    wire::TrafficSample sample = sampleAt(start, 50);
+    sample.latency_sketch = sketch.encode();
+    return sample;
+  };
+  world.append("n1", {latencies(1'000)});
+  world.append("n2", {latencies(30'000)});
+  const SampleFilter filter{.ns = "default", .from = start - 10s, .to = start + 10s};
+  for (int restart = 0; restart < 2; ++restart) {
+    const sketch::Sketch latency = world.samples->sums(filter).latency_sketch;
+    CHECK(latency.count() == 100);
+    CHECK(latency.quantile(0.25) == doctest::Approx(1'000).epsilon(0.01));
+    CHECK(latency.quantile(0.75) == doctest::Approx(30'000).epsilon(0.01));
+    const auto groups = loop::blockOn(world.loop, world.samples->query(filter, {})).value();
+    CHECK(groups.at(0).sums.latency_sketch == latency);
+    world.open();
+  }
+  const std::vector<SampleSeries> series = world.samples->series();
+  REQUIRE(series.size() == 1);
+  CHECK(series[0].service == "web");
+  CHECK(series[0].totals.requests == 100);
+  world.loop.advance(35min);
+  CHECK(world.samples->sums({.ns = "default", .from = start - 10min, .to = start + 10min}).latency_sketch.empty());
+  CHECK(world.samples->sums({.ns = "default", .from = start - 10min, .to = start + 10min}).requests == 100);
+}
+
 TEST_CASE("a repeat counts once, after a restart too") {
   World world;
   const std::vector<wire::TrafficSample> batch{sampleAt(world.start, 100), sampleAt(world.start + 5s, 50)};

@@ -1,0 +1,58 @@
+"""A version that fails one request in twenty is found by comparing it with the stable one, from the proxies' own counters."""
+
+import json
+
+from fleet import wait_until
+from shop import ask, routed_canary, Load
+from scenarios_test import deploy, update, wait_phase
+
+
+HASHES = [{"name": "canary", "valueFrom": {"podTemplateHashValue": "Latest"}},
+          {"name": "stable", "valueFrom": {"podTemplateHashValue": "Stable"}}]
+
+
+def judge_template(name, **settings):
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": name},
+            "spec": {"args": [{"name": "canary"}, {"name": "stable"}],
+                     "metrics": [{"name": "verdict",
+                                  "provider": {"plugin": {"towpath/judge": {"canary": "{{args.canary}}", "stable": "{{args.stable}}", **settings}}}}]}}
+
+
+def judged_canary(name, template, weight=20):
+    steps = [{"setWeight": weight}, {"analysis": {"templates": [{"templateName": template["metadata"]["name"]}], "args": HASHES}}]
+    return [template, *routed_canary(name, steps)]
+
+
+def measurement(fleet, name):
+    """The last measurement of the rollout's youngest analysis run; None before there is one."""
+    runs = [r for r in fleet.list("analysisruns") if r["metadata"]["name"].startswith(f"{name}-")]
+    results = runs[-1].get("status", {}).get("metricResults", []) if runs else []
+    return results[-1]["measurements"][-1] if results and results[-1].get("measurements") else None
+
+
+def test_a_version_that_fails_one_request_in_twenty_is_rolled_back(fleet):
+    """Windows of 2 s, which is what the agents report in: a test needs no tenth of a minute for each."""
+    deploy(fleet, "five", judged_canary("five", judge_template("five", window="2s", settle="3s", duration="5m", route="five")))
+    with Load(fleet, "/five", rate=200) as load:
+        update(fleet, "five", 5)
+        wait_phase(fleet, "five", "Degraded", 180)
+        verdict = measurement(fleet, "five")
+        wait_until(lambda: {ask(fleet.agents[0], "/five")[1] for _ in range(30)} == {"1"}, what="only the stable version answers")
+    assert verdict["phase"] == "Failed" and verdict["message"].startswith("errors: ")
+    assert json.loads(verdict["value"])["verdict"] == "bad"
+    # None but the canary's own errors.
+    assert load.result["by_version"]["1"]["failed"] == 0
+
+
+def test_a_comparison_goes_on_where_a_killed_coordinator_left_it(fleet):
+    deploy(fleet, "goes-on", judged_canary("goes-on", judge_template("goes-on", window="2s", settle="3s", duration="10m", minWindows=8)))
+    with Load(fleet, "/goes-on", rate=200):
+        update(fleet, "goes-on", 5)
+        wait_until(lambda: "windows\":3" in (measurement(fleet, "goes-on") or {}).get("value", ""), 60, "three windows are judged")
+        started = measurement(fleet, "goes-on")["startedAt"]
+        fleet.coordinator.kill()
+        fleet.start_coordinator()
+        wait_phase(fleet, "goes-on", "Degraded", 180)
+    verdict = measurement(fleet, "goes-on")
+    assert verdict["phase"] == "Failed" and verdict["startedAt"] == started
+    assert json.loads(verdict["value"])["windows"] >= 8
