@@ -11,6 +11,8 @@
 #include "cluster/kinds.h"
 #include "control/analysis/controller.h"
 #include "control/rollout/controller.h"
+#include "metrics/job_names.h"
+#include "metrics/surroundings.h"
 
 namespace towpath::coordinator {
 
@@ -65,6 +67,8 @@ struct Delivery::Impl {
         pods(parts.loop, parts.api, cluster::kPods, {.ns = parts.ns}),
         deployments(parts.loop, parts.api, cluster::kDeployments, {.ns = parts.ns}),
         experiments(parts.loop, parts.api, cluster::kExperiments, {.ns = parts.ns}),
+        jobs(parts.loop, parts.api, cluster::kJobs,
+             optional({.ns = jobNamespace(parts), .label_selector = metrics::kJobRunUid})),
         caches{
             &rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_analysis_templates,
             &http_routes, &pods,         &deployments, nullptr,        &experiments},
@@ -89,14 +93,23 @@ struct Delivery::Impl {
             .api = &parts.api,
             .events = &events,
             .analysis_runs = &analysis_runs,
+            .jobs = &jobs,
             .providers = {.loop = &parts.loop,
                           .fetch = [&client = parts.client](
                                        http::ClientRequest request) { return client.fetch(std::move(request)); },
-                          .traffic = &parts.traffic}};
+                          .traffic = &parts.traffic,
+                          .api = &parts.api,
+                          .jobs = &jobs,
+                          .environment = metrics::processEnvironment()}};
+  }
+  // Where job metrics are told to put their Jobs, if only one namespace is looked at.
+  static std::string jobNamespace(const Parts& parts) {
+    if (parts.ns.empty()) return {};
+    return metrics::processEnvironment()("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE").value_or(parts.ns);
   }
 
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_analysis_templates,
-      http_routes, pods, deployments, experiments;
+      http_routes, pods, deployments, experiments, jobs;
   control::Caches caches;
   cluster::EventRecorder events;
   control::CommandPlugins step_plugins;
@@ -118,7 +131,7 @@ Delivery::~Delivery() = default;
 void Delivery::startCaches() {
   for (cluster::Cache* cache : {&impl_->rollouts, &impl_->replica_sets, &impl_->services, &impl_->analysis_runs,
                                 &impl_->analysis_templates, &impl_->cluster_analysis_templates, &impl_->http_routes,
-                                &impl_->pods, &impl_->deployments, &impl_->experiments}) {
+                                &impl_->pods, &impl_->deployments, &impl_->experiments, &impl_->jobs}) {
     cache->start();
   }
 }

@@ -4,11 +4,26 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "json/field.h"
 #include "json/serialize.h"
 
 namespace towpath::api {
 namespace {
+
+// As in a query (RFC 3986: what is not reserved stays).
+std::string inUrl(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || c == '.' || c == '~';
+    if (plain)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
 
 std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -48,6 +63,11 @@ Result<void> substituteIn(Value& value, const ArgumentValues& values) {
   }
   if (Object* object = value.ifObject()) {
     for (auto& [key, member] : *object) {
+      if (key.find("{{") != std::string::npos) {
+        Result<std::string> replaced = substituteText(key, values);
+        if (!replaced) return std::unexpected(replaced.error());
+        key = std::move(*replaced);
+      }
       if (Result<void> done = substituteIn(member, values); !done) return done;
     }
   }
@@ -116,7 +136,25 @@ Result<std::string> fieldText(const Value& object, std::string_view path) {
   return json::serialize(value);
 }
 
-std::string redacted(std::string text, const std::vector<std::string>& secrets) {
+std::vector<std::string> formsOfSecret(std::string_view secret) {
+  std::string_view bare = secret;
+  const auto isSpace = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  while (!bare.empty() && isSpace(bare.front())) bare.remove_prefix(1);
+  while (!bare.empty() && isSpace(bare.back())) bare.remove_suffix(1);
+  if (bare.empty()) return {};
+  std::vector<std::string> forms = {std::string(bare)};
+  for (const std::string_view text : {bare, secret}) {
+    const std::string in_json = json::serialize(std::string(text));
+    for (std::string form :
+         {std::string(text), encodeBase64(text), inUrl(text), in_json.substr(1, in_json.size() - 2)}) {
+      if (std::ranges::find(forms, form) == forms.end()) forms.push_back(std::move(form));
+    }
+  }
+  return forms;
+}
+
+std::string redacted(std::string text, std::vector<std::string> secrets) {
+  std::ranges::sort(secrets, std::ranges::greater{}, &std::string::size);
   for (const std::string& secret : secrets) {
     if (secret.empty()) continue;
     for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 5)) {

@@ -15,7 +15,8 @@ namespace towpath::api {
 
 using ArgumentValues = std::map<std::string, std::string, std::less<>>;
 
-// Every text in the tree with its `{{args.x}}` replaced. kInvalid: "failed to resolve {{args.x}}".
+// Every text in the tree, names of members too, with its `{{args.x}}` replaced. kInvalid: "failed to resolve
+// {{args.x}}".
 Result<Value> substituteArguments(const Value& tree, const ArgumentValues& values);
 
 // Arguments by name: the first value wins; two different ones are an error. Those of `incoming` override `declared`;
@@ -27,7 +28,11 @@ Result<std::vector<model::Argument>> mergeArguments(std::vector<model::Argument>
 // kInvalid if there is no primitive value there.
 Result<std::string> fieldText(const Value& object, std::string_view path);
 
-// `text` with every secret in it replaced by "*****".
-std::string redacted(std::string text, const std::vector<std::string>& secrets);
+// The texts in which a secret may come back in an answer or a message: itself, without white space around it, as
+// Base64, as in a URL, as in JSON.
+std::vector<std::string> formsOfSecret(std::string_view secret);
+
+// `text` with every secret in it replaced by "*****", longer ones first.
+std::string redacted(std::string text, std::vector<std::string> secrets);
 
 }  // namespace towpath::api

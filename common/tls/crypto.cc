@@ -1,6 +1,7 @@
 #include "tls/crypto.h"
 
 #include <mbedtls/gcm.h>
+#include <mbedtls/md.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
 #include <sys/random.h>
@@ -102,6 +103,14 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256Hex(std::string_view bytes) { return toHex(sha256(bytes)); }
+
+std::string hmacSha256(std::string_view key, std::string_view bytes) {
+  std::string digest(kDigestBytes, '\0');
+  const int result = mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), in(key), key.size(), in(bytes),
+                                     bytes.size(), out(digest));
+  TOWPATH_ASSERT(result == 0, "SHA-256 is built into mbedTLS");
+  return digest;
+}
 
 bool equalInConstantTime(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

@@ -34,6 +34,8 @@ class Sha256 {
 };
 std::string sha256(std::string_view bytes);
 std::string sha256Hex(std::string_view bytes);
+// HMAC-SHA256 (RFC 2104): 32 raw bytes.
+std::string hmacSha256(std::string_view key, std::string_view bytes);
 
 // Takes the same time wherever they differ; different lengths are told at once.
 bool equalInConstantTime(std::string_view a, std::string_view b);

@@ -8,7 +8,12 @@ loop::Task<model::Measurement> Provider::resume(MetricRequest, model::Measuremen
 }
 
 loop::Task<model::Measurement> Provider::terminate(MetricRequest, model::Measurement measurement) {
+  measurement.phase = model::AnalysisPhase::kInconclusive;
   co_return measurement;
 }
+
+loop::Task<Result<void>> Provider::collectGarbage(MetricRequest, int) { co_return {}; }
+
+std::map<std::string, std::string> Provider::metadata(const MetricRequest&) const { return {}; }
 
 }  // namespace towpath::metrics

@@ -2,9 +2,11 @@
 // The port to whatever can measure: start a measurement, look at one that runs, end it. One file a provider; registry.h
 // finds it by the metric's provider key. A provider never judges: the verdict is the engine's (analysis/assess.h).
 
+#include <map>
 #include <string>
 
 #include "base/value.h"
+#include "cluster/object.h"
 #include "loop/task.h"
 #include "model/analysis.h"
 
@@ -17,7 +19,9 @@ struct MetricRequest {
   std::string run_uid;
   int attempt = 1;  // names the job of a job metric
   model::Metric metric;
-  Value provider;  // the value of `provider` in the metric, e.g. {"web": {…}}
+  Value provider;               // the value of `provider` in the metric, e.g. {"web": {…}}
+  Value config = {};            // the whole metric
+  cluster::ObjectRef run = {};  // as it was when it was asked: no secret is in it
 };
 
 class Provider {
@@ -29,8 +33,12 @@ class Provider {
   virtual loop::Task<model::Measurement> start(MetricRequest request) = 0;
   // A running one is due to be looked at.
   virtual loop::Task<model::Measurement> resume(MetricRequest request, model::Measurement measurement);
-  // The run ends: stop what was started.
+  // The run ends: stop what was started. What nobody can stop is let go, and has told nothing: Inconclusive.
   virtual loop::Task<model::Measurement> terminate(MetricRequest request, model::Measurement measurement);
+  // The history was cut to the last `limit` measurements: what is kept elsewhere for older ones may go.
+  virtual loop::Task<Result<void>> collectGarbage(MetricRequest request, int limit);
+  // What people should see of the metric beside its measurements, such as the query as it was sent.
+  virtual std::map<std::string, std::string> metadata(const MetricRequest& request) const;
 };
 
 }  // namespace towpath::metrics

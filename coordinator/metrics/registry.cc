@@ -1,6 +1,5 @@
 #include "metrics/registry.h"
 
-#include <array>
 #include <utility>
 
 #include "metrics/providers.h"
@@ -10,11 +9,13 @@ namespace {
 
 using Make = std::unique_ptr<Provider> (*)(const ProviderContext& context);
 
-constexpr std::array<std::pair<std::string_view, Make>, 3> kProviders{{
+constexpr std::pair<std::string_view, Make> kProviders[] = {
+    {"prometheus", makePrometheus},
+    {"job", makeJob},
     {"web", makeWeb},
     {"plugin/towpath/judge", makeTowpathJudge},
     {"plugin/towpath/traffic", makeTowpathTraffic},
-}};
+};
 
 // "web", "plugin/towpath/traffic"; what `provider` names, one or more.
 std::vector<std::string> keysOf(const Value& provider) {

@@ -260,6 +260,76 @@ TEST_CASE("one failed metric ends the run at once and calls the others off") {
   CHECK(run.result(0).measurements[0].message == "Metric Terminated");
 }
 
+TEST_CASE("what is called off has told nothing: the metric is inconclusive, and the run what made it end") {
+  Run run({metric(), metric("job")});
+  run.decideOnce();
+  model::Measurement open;
+  open.phase = AnalysisPhase::kRunning;
+  open.started_at = kStart;
+  open.resume_at = kStart + 60s;
+  run.deliver("job", open);
+  run.answer("errors", Value(1.0));
+  const model::MetricResult& job = run.result(0);
+  CHECK(job.phase == AnalysisPhase::kInconclusive);
+  CHECK(job.inconclusive == 1);
+  CHECK(job.message == "Metric Terminated");
+  CHECK(run.world.status.run_summary == model::RunSummary{2, 0, 1, 1, 0});
+  CHECK(run.world.status.message == "Metric \"errors\" assessed Failed due to failed (1) > failureLimit (0)");
+}
+
+TEST_CASE("a failure waits for no answer that is still under way") {
+  Run run({metric(), metric("slow")});
+  run.decideOnce();
+  CHECK(run.world.in_flight.size() == 2);
+  run.answer("errors", Value(1.0));
+  CHECK(run.phase() == "Failed");
+  CHECK(run.world.status.completed_at.has_value());
+}
+
+TEST_CASE("what an inconclusive metric leaves open can still fail") {
+  model::Metric both = metric();
+  both.failure_condition = "result > 0.5";
+  Run run({both, metric("slow")});
+  run.decideOnce();
+  run.answer("errors", Value(0.1));
+  CHECK(run.phase() == "Running");
+  run.answer("slow", Value(1.0));
+  CHECK(run.phase() == "Failed");
+}
+
+TEST_CASE("a metric keeps what its provider tells of it at first") {
+  model::Metric twice = metric();
+  twice.count = 2;
+  twice.interval = "1s";
+  Run run({twice});
+  run.decideOnce();
+  for (const char* query : {"up", "down"}) {
+    std::erase(run.world.in_flight, "errors");
+    run.world.outcomes.push_back(
+        {"errors", finishedMeasurement({AnalysisPhase::kSuccessful, ""}, "1", run.now, run.now), {{"query", query}}});
+    run.decideOnce();
+    run.now += 1s;
+    run.decideOnce();
+  }
+  CHECK(run.result().count == 2);
+  CHECK(run.result().metadata == std::map<std::string, std::string>{{"query", "up"}});
+}
+
+TEST_CASE("a running measurement is looked at before its time when it is worth it") {
+  Run run({metric("job")});
+  run.decideOnce();
+  model::Measurement open;
+  open.phase = AnalysisPhase::kRunning;
+  open.started_at = kStart;
+  open.resume_at = kStart + 3600s;
+  run.deliver("job", open);
+  run.decideOnce();
+  CHECK(run.asked == std::vector<std::string>{"job/1"});
+  run.world.woken = {"job"};
+  run.decideOnce();
+  CHECK(run.asked.back() == "resume job");
+}
+
 TEST_CASE("a job is resumed at its time, and terminated when the run is") {
   model::Metric job = metric("job");
   job.success_condition = "";
@@ -384,6 +454,24 @@ TEST_CASE("a rule whose pattern would run for ever in a backtracking matcher is 
   run.world.spec.dry_run = {{"(a*)*b"}};
   run.decideOnce();
   CHECK(run.phase() == "Error");
+}
+
+TEST_CASE("a rule whose pattern would be written out without end is refused, and says why") {
+  Run run({metric()});
+  run.world.spec.measurement_retention = {{"((e{90}){90}){90}", 5}};
+  run.decideOnce();
+  CHECK(run.phase() == "Error");
+  CHECK(run.world.status.message.starts_with("Analysis spec invalid: measurementRetention[0]: "));
+}
+
+TEST_CASE("rules are found anywhere in a name, as RE2 finds them") {
+  Run run({metric("http-errors"), metric("latency")});
+  run.world.spec.dry_run = {{"^lat.*y$"}};
+  run.world.spec.measurement_retention = {{"rror", 3}, {"(?i)HTTP", 4}};
+  const auto rules = matchRules(run.world.spec);
+  REQUIRE(rules.has_value());
+  CHECK((*rules)[0] == MetricRules{.dry_run = false, .retention = 4});
+  CHECK((*rules)[1] == MetricRules{.dry_run = true, .retention = 10});
 }
 
 }  // namespace

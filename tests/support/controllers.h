@@ -9,6 +9,7 @@
 #include "cluster/events.h"
 #include "control/analysis/controller.h"
 #include "control/rollout/controller.h"
+#include "metrics/job_names.h"
 
 namespace towpath::control {
 
@@ -34,6 +35,7 @@ struct Controllers {
         pods(parts.loop, parts.api, cluster::kPods),
         deployments(parts.loop, parts.api, cluster::kDeployments),
         experiments(parts.loop, parts.api, cluster::kExperiments),
+        jobs(parts.loop, parts.api, cluster::kJobs, {.label_selector = metrics::kJobRunUid}),
         events(parts.loop, parts.api, "rollouts-controller"),
         rollout({.loop = &parts.loop,
                  .api = &parts.api,
@@ -48,17 +50,25 @@ struct Controllers {
                   .api = &parts.api,
                   .events = &events,
                   .analysis_runs = &analysis_runs,
-                  .providers = std::move(parts.providers)}) {
+                  .jobs = &jobs,
+                  .providers = withApi(std::move(parts.providers), parts.api, jobs)}) {
     for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                                  &cluster_templates, &http_routes, &pods, &deployments, &experiments}) {
+                                  &cluster_templates, &http_routes, &pods, &deployments, &experiments, &jobs}) {
       cache->start();
     }
     rollout.start();
     analysis.start();
   }
 
+  static metrics::ProviderContext withApi(metrics::ProviderContext context, cluster::ObjectApi& api,
+                                          const cluster::Cache& jobs) {
+    context.api = &api;
+    context.jobs = &jobs;
+    return context;
+  }
+
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
-      pods, deployments, experiments;
+      pods, deployments, experiments, jobs;
   cluster::EventRecorder events;
   RolloutController rollout;
   AnalysisController analysis;

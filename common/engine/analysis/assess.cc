@@ -13,8 +13,9 @@ using model::AnalysisPhase;
 
 // These measure lists of numbers and nothing else (8.8): the peer's Go type is []float64.
 expr::Lists listsOf(const model::Metric& metric) {
+  constexpr std::string_view kOfNumbers[] = {"prometheus", "graphite", "datadog", "wavefront"};
   const bool numbers =
-      metric.providers.size() == 1 && (metric.providers[0] == "prometheus" || metric.providers[0] == "graphite");
+      metric.providers.size() == 1 && std::ranges::find(kOfNumbers, metric.providers[0]) != std::end(kOfNumbers);
   return numbers ? expr::Lists::kNumbers : expr::Lists::kAnything;
 }
 

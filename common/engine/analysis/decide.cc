@@ -42,6 +42,10 @@ bool inFlight(const RunPass& pass, const std::string& metric) {
   return std::ranges::find(pass.world.in_flight, metric) != pass.world.in_flight.end();
 }
 
+bool isWoken(const RunPass& pass, const std::string& metric) {
+  return std::ranges::find(pass.world.woken, metric) != pass.world.woken.end();
+}
+
 // Bounded, so that sums of times stay in range.
 Duration durationOf(const std::string& text, Duration least) {
   return std::clamp(parseGoDuration(text).value_or(Duration::zero()), least, Duration(24h * 36500));
@@ -94,6 +98,7 @@ void fold(RunPass& pass, const Outcome& outcome, const MetricRules& rules) {
     fresh.name = outcome.metric;
     fresh.phase = AnalysisPhase::kRunning;
     fresh.dry_run = rules.dry_run;
+    fresh.metadata = outcome.metadata;
     pass.next.metric_results.push_back(std::move(fresh));
     result = &pass.next.metric_results.back();
   }
@@ -163,16 +168,18 @@ bool anyOpen(RunPass& pass) {
   });
 }
 
-// A run that has failed by one metric ends now; what else is under way is called off.
+// A run that has failed by one metric ends now; what else is under way is called off, and tells nothing.
 void callOffOpen(RunPass& pass) {
-  for (MetricResult& result : pass.next.metric_results) {
-    if (isCompleted(result.phase) || result.measurements.empty() || result.measurements.back().finished_at) continue;
-    pass.measurements.push_back(TerminateMeasurement{result.name});
-    result.measurements.back().phase = AnalysisPhase::kInconclusive;
-    result.measurements.back().message = kTerminated;
-    result.measurements.back().finished_at = pass.stamp;
-    result.phase = AnalysisPhase::kSuccessful;
-    result.message = kTerminated;
+  for (const model::Metric& metric : pass.world.spec.metrics) {
+    MetricResult* result = findResult(pass, metric.name);
+    if (result == nullptr || isCompleted(result->phase)) continue;
+    if (result->measurements.empty() || result->measurements.back().finished_at) continue;
+    pass.measurements.push_back(TerminateMeasurement{metric.name});
+    result->measurements.back().phase = AnalysisPhase::kInconclusive;
+    result->measurements.back().message = kTerminated;
+    result->measurements.back().finished_at = pass.stamp;
+    countMeasurement(*result, AnalysisPhase::kInconclusive);
+    assessOne(pass, metric, *result, true);
   }
 }
 
@@ -188,7 +195,7 @@ void continueMeasurement(RunPass& pass, const MetricResult& result, bool termina
   const Measurement& last = result.measurements.back();
   if (terminating) {
     pass.measurements.push_back(TerminateMeasurement{result.name});
-  } else if (!last.resume_at || *last.resume_at <= pass.now) {
+  } else if (!last.resume_at || *last.resume_at <= pass.now || isWoken(pass, result.name)) {
     pass.measurements.push_back(ResumeMeasurement{result.name});
   } else {
     lookAgain(pass, *last.resume_at);
@@ -234,8 +241,15 @@ void completeRun(RunPass& pass, AnalysisPhase phase, std::string message) {
                                  fmt::format("Analysis Completed. Result: {}", toString(phase))});
 }
 
+// Nothing that is still to come can make it worse.
+bool hasFailed(const RunPass& pass) {
+  return std::ranges::any_of(pass.next.metric_results, [](const MetricResult& result) {
+    return !result.dry_run && result.phase == AnalysisPhase::kFailed;
+  });
+}
+
 void assessWhole(RunPass& pass, bool terminating) {
-  const bool waits = terminating && anyOpen(pass);
+  const bool waits = terminating && anyOpen(pass) && !hasFailed(pass);
   RunVerdict verdict = assessRun(pass.world.spec, pass.next, terminating && !waits);
   pass.next.run_summary = verdict.summary;
   pass.next.dry_run_summary = verdict.dry_run_summary;

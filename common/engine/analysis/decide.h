@@ -2,6 +2,7 @@
 // The analysis engine: which metrics of an AnalysisRun to measure now, and what the measurements so far amount to.
 // Pure. (core-semantics 8.4 to 8.8.)
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,6 +17,7 @@ namespace towpath::analysis {
 struct Outcome {
   std::string metric;
   model::Measurement measurement;
+  std::map<std::string, std::string> metadata = {};  // of the metric, kept from its first outcome
   bool operator==(const Outcome&) const = default;
 };
 
@@ -26,6 +28,7 @@ struct AnalysisWorld {
   std::optional<std::string> resolve_error;  // the arguments could not be resolved: "failed to resolve {{args.x}}"
   std::vector<Outcome> outcomes;
   std::vector<std::string> in_flight;  // metrics whose provider call has not answered yet
+  std::vector<std::string> woken;      // metrics whose running measurement is worth a look before its time
 
   bool operator==(const AnalysisWorld&) const = default;
 };

@@ -1,14 +1,12 @@
 #include "engine/analysis/validate.h"
 
-#include <regex>
 #include <set>
 
 #include "base/error.h"
+#include "engine/expr/pattern.h"
 
 namespace towpath::analysis {
 namespace {
-
-constexpr std::size_t kMaxPattern = 256;
 
 std::optional<std::string> badLimits(const model::Metric& metric) {
   if (metric.consecutive_success_limit < 0) return "consecutiveSuccessLimit must be >= 0";
@@ -19,7 +17,8 @@ std::optional<std::string> badLimits(const model::Metric& metric) {
   if (metric.inconclusive_limit < 0) return "inconclusiveLimit must be >= 0";
   if (metric.consecutive_error_limit < 0) return "consecutiveErrorLimit must be >= 0";
   if (metric.count <= 0) return std::nullopt;
-  if (metric.failure_limit >= 0 && metric.count < metric.failure_limit + metric.consecutive_success_limit) {
+  if (metric.failure_limit >= 0 &&
+      metric.count < std::int64_t{metric.failure_limit} + metric.consecutive_success_limit) {
     return fmt::format("count ({}) must be >= failureLimit + consecutiveSuccessLimit ({} + {}) if both >= 0",
                        metric.count, metric.failure_limit, metric.consecutive_success_limit);
   }
@@ -54,24 +53,15 @@ std::optional<std::string> badMetric(const model::Metric& metric) {
   return std::nullopt;
 }
 
-// Linear in the text whatever the pattern (no backtracking): rules come from any tenant.
-Result<std::regex> compile(const std::string& pattern) {
-  if (pattern.size() > kMaxPattern) return fail(ErrorKind::kInvalid, "the pattern is too long");
-  try {
-    return std::regex(pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);
-  } catch (const std::regex_error& error) {
-    return fail(ErrorKind::kInvalid, fmt::format("\"{}\" is no regular expression: {}", pattern, error.what()));
-  }
-}
-
+// `pattern` is looked for anywhere in the names, as by RE2. Rules come from any tenant: what they may cost is bounded.
 template <class Apply>
 Result<void> applyRule(const model::AnalysisRunSpec& spec, const std::string& pattern, const std::string& rule,
-                       std::vector<MetricRules>& rules, const Apply& apply) {
-  const Result<std::regex> compiled = compile(pattern);
-  if (!compiled) return fail(ErrorKind::kInvalid, rule + ": " + compiled.error().message);
+                       std::vector<MetricRules>& rules, expr::Budget& budget, const Apply& apply) {
   bool matched = false;
   for (std::size_t i = 0; i < spec.metrics.size(); ++i) {
-    if (!std::regex_search(spec.metrics[i].name, *compiled)) continue;
+    const Result<bool> found = expr::matches(spec.metrics[i].name, pattern, budget);
+    if (!found) return fail(ErrorKind::kInvalid, rule + ": " + found.error().message);
+    if (!*found) continue;
     matched = true;
     apply(rules[i]);
   }
@@ -101,17 +91,18 @@ std::optional<std::string> invalidMetrics(const std::vector<model::Metric>& metr
 
 Result<std::vector<MetricRules>> matchRules(const model::AnalysisRunSpec& spec) {
   std::vector<MetricRules> rules(spec.metrics.size());
+  expr::Budget budget;
   for (std::size_t i = 0; i < spec.dry_run.size(); ++i) {
     const Result<void> applied = applyRule(spec, spec.dry_run[i].metric_name, fmt::format("dryRun[{}]", i), rules,
-                                           [](MetricRules& metric) { metric.dry_run = true; });
+                                           budget, [](MetricRules& metric) { metric.dry_run = true; });
     if (!applied) return std::unexpected(applied.error());
   }
   for (std::size_t i = 0; i < spec.measurement_retention.size(); ++i) {
     const model::MeasurementRetention& rule = spec.measurement_retention[i];
-    const Result<void> applied =
-        applyRule(spec, rule.metric_name, fmt::format("measurementRetention[{}]", i), rules, [&](MetricRules& metric) {
-          if (rule.limit > 0) metric.retention = rule.limit;
-        });
+    const Result<void> applied = applyRule(spec, rule.metric_name, fmt::format("measurementRetention[{}]", i), rules,
+                                           budget, [&](MetricRules& metric) {
+                                             if (rule.limit > 0) metric.retention = rule.limit;
+                                           });
     if (!applied) return std::unexpected(applied.error());
   }
   return rules;
