@@ -207,6 +207,24 @@ void checkPodSpec(const Value& spec, const std::string& path, std::vector<Cause>
   }
 }
 
+void checkJob(const Value& job, std::vector<Cause>& causes) {
+  const auto& spec = job["spec"];
+  const auto policy = spec["template"]["spec"]["restartPolicy"].asStringView();
+  if (policy != "Never" && policy != "OnFailure") {
+    causes.push_back({"FieldValueNotSupported",
+                      fmt::format("Unsupported value: \"{}\": supported values: \"OnFailure\", \"Never\"",
+                                  policy.empty() ? "Always" : policy),
+                      "spec.template.spec.restartPolicy"});
+  }
+  for (const auto* member :
+       {"parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"}) {
+    if (spec[member].asInt() >= 0) continue;
+    causes.push_back(
+        {.message = fmt::format("Invalid value: {}: must be greater than or equal to 0", spec[member].asInt()),
+         .field = fmt::format("spec.{}", member)});
+  }
+}
+
 void checkSecret(const Value& secret, std::vector<Cause>& causes) {
   for (const auto& [key, value] : secret["data"].asObject()) {
     if (value.isString() && !decodeBase64(value.asStringView())) {
@@ -277,6 +295,7 @@ void checkRules(const Kind& kind, const Value* old, const Value& object, std::ve
   }
   const auto& resource = kind.resource;
   if (resource == cluster::kReplicaSets) checkReplicaSet(object, causes);
+  if (resource == cluster::kJobs) checkJob(object, causes);
   if (resource == cluster::kServices) checkService(object, causes);
   if (resource == cluster::kPods) checkPodSpec(object["spec"], "spec", causes);
   if (resource == cluster::kReplicaSets || resource == cluster::kDeployments || resource == cluster::kJobs) {

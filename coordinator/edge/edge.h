@@ -1,5 +1,5 @@
 #pragma once
-// Edge: what Kubernetes would have done, all of it together: replica sets, placement, node lifecycle, endpoints,
+// Edge: what Kubernetes would have done, all of it together: replica sets, jobs, placement, node lifecycle, endpoints,
 // garbage collection, namespaces, expiry of events. Service addresses are given at admission: addresses.h.
 
 #include <memory>

@@ -37,9 +37,9 @@ http::ClientRequest tokenRequest(const http::ClientRequest& like, const Value& o
 
 Result<std::string> tokenOf(const http::Response& response) {
   if (!response.ok()) {
-    return fail(ErrorKind::kUnauthorized, fmt::format("oauth2: cannot fetch token: {} {}\nResponse: {}",
-                                                      response.status, http::statusText(response.status),
-                                                      shown(response.body)));
+    return fail(ErrorKind::kUnauthorized,
+                fmt::format("oauth2: cannot fetch token: {} {}\nResponse: {}", response.status,
+                            http::statusText(response.status), shown(response.body)));
   }
   const Result<Value> parsed = json::parse(response.body);
   if (!parsed) return fail(ErrorKind::kInvalid, "oauth2: cannot parse json: " + parsed.error().message);

@@ -120,7 +120,8 @@ class Finder {
     }
     AwsKeys keys{env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY"), env("AWS_SESSION_TOKEN")};
     if (!keys.access_key_id.empty() && !keys.secret_access_key.empty()) co_return keys;
-    if (const std::string file = env("AWS_WEB_IDENTITY_TOKEN_FILE"); !file.empty()) co_return co_await webIdentity(file);
+    if (const std::string file = env("AWS_WEB_IDENTITY_TOKEN_FILE"); !file.empty())
+      co_return co_await webIdentity(file);
     if (auto found = keysOf(shared_)) co_return *found;
     if (auto found = co_await container()) co_return *found;
     if (auto found = co_await instance()) co_return *found;
@@ -130,9 +131,10 @@ class Finder {
 
   loop::Task<Result<AwsKeys>> sts(Fields fields, const AwsKeys* signer) {
     fields.emplace_back("Version", "2011-06-15");
-    fields.emplace_back("RoleSessionName", env("AWS_ROLE_SESSION_NAME").empty() ? kSessionName
-                                                                                : env("AWS_ROLE_SESSION_NAME"));
-    http::ClientRequest request = requestTo("POST", joinUrl(awsEndpoint(context_, "sts", "STS", region_), "/"), kTimeout);
+    fields.emplace_back("RoleSessionName",
+                        env("AWS_ROLE_SESSION_NAME").empty() ? kSessionName : env("AWS_ROLE_SESSION_NAME"));
+    http::ClientRequest request =
+        requestTo("POST", joinUrl(awsEndpoint(context_, "sts", "STS", region_), "/"), kTimeout);
     request.headers.add("Content-Type", "application/x-www-form-urlencoded");
     request.body = encodeForm(fields);
     if (signer) signRequest(request, *signer, {region_, "sts"}, context_.loop->wallNow());
@@ -141,8 +143,8 @@ class Finder {
     AwsKeys keys{element(response->body, "AccessKeyId"), element(response->body, "SecretAccessKey"),
                  element(response->body, "SessionToken")};
     if (response->ok() && !keys.access_key_id.empty() && !keys.secret_access_key.empty()) co_return keys;
-    co_return fail(ErrorKind::kUnauthorized, fmt::format("AWS STS answered {}: {}", response->status,
-                                                         element(response->body, "Message")));
+    co_return fail(ErrorKind::kUnauthorized,
+                   fmt::format("AWS STS answered {}: {}", response->status, element(response->body, "Message")));
   }
 
   loop::Task<Result<AwsKeys>> webIdentity(std::string file) {

@@ -100,7 +100,8 @@ std::string selectorText(const Value& job) {
 // Seldom for a job that lasts: after the square root of twice its age in seconds, at least one.
 WallTime nextLook(const model::Measurement& measurement, WallTime now) {
   const double age = std::chrono::duration<double>(now - measurement.started_at.value_or(now)).count();
-  const auto wait = std::chrono::seconds(static_cast<std::int64_t>(std::ceil(std::sqrt(2 * std::clamp(age, 0.5, 1e7)))));
+  const auto wait =
+      std::chrono::seconds(static_cast<std::int64_t>(std::ceil(std::sqrt(2 * std::clamp(age, 0.5, 1e7)))));
   return std::chrono::ceil<std::chrono::seconds>(now + wait);
 }
 
@@ -188,7 +189,8 @@ class Job final : public Provider {
   }
 
   // Where the job of a measurement is: as it was noted when it was started.
-  static std::pair<std::string, std::string> placeOf(const MetricRequest& request, const model::Measurement& measurement) {
+  static std::pair<std::string, std::string> placeOf(const MetricRequest& request,
+                                                     const model::Measurement& measurement) {
     const auto at = [&](const char* key) {
       const auto found = measurement.metadata.find(key);
       return found == measurement.metadata.end() ? std::string() : found->second;

@@ -65,7 +65,8 @@ Result<Query> queryOf(const Value& settings, WallTime now) {
   query.path = "/api/v1/query_range";
   for (const char* field : {"start", "end"}) {
     Result<WallTime> time = evaluateTime(range[field].asStringView(), now);
-    if (!time) return std::unexpected(Error{time.error().kind, time.error().message, fmt::format("rangeQuery.{}", field)});
+    if (!time)
+      return std::unexpected(Error{time.error().kind, time.error().message, fmt::format("rangeQuery.{}", field)});
     query.fields.emplace_back(field, unixSeconds(*time));
   }
   const Result<Duration> step = parseGoDuration(range["step"].asStringView());
@@ -113,7 +114,8 @@ Result<Value> resultOf(const Value& data) {
 
 std::string warningsOf(const Value& answer) {
   std::vector<std::string> warnings;
-  for (const Value& warning : answer["warnings"].asArray()) warnings.push_back(fmt::format("\"{}\"", warning.asString()));
+  for (const Value& warning : answer["warnings"].asArray())
+    warnings.push_back(fmt::format("\"{}\"", warning.asString()));
   return fmt::format("{}", fmt::join(warnings, ", "));
 }
 

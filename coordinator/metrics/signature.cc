@@ -32,8 +32,8 @@ UrlParts split(const std::string& url) {
 
 // "20261125T220405Z"
 std::string stampOf(WallTime now) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   char text[20];
@@ -55,7 +55,8 @@ std::string canonicalPath(const std::string& path) {
 
 std::string canonicalQuery(const std::string& query) {
   std::vector<std::string> pairs;
-  for (const auto& [name, value] : http::parseQuery(query).value_or(std::vector<std::pair<std::string, std::string>>{})) {
+  for (const auto& [name, value] :
+       http::parseQuery(query).value_or(std::vector<std::pair<std::string, std::string>>{})) {
     pairs.push_back(http::percentEncode(name) + "=" + http::percentEncode(value));
   }
   std::ranges::sort(pairs);
@@ -100,14 +101,13 @@ void signRequest(http::ClientRequest& request, const AwsKeys& keys, const Signin
   const std::string credential = fmt::format("{}/{}/{}/aws4_request", day, scope.region, scope.service);
   const std::string to_sign = fmt::format("{}\n{}\n{}\n{}", kAlgorithm, stamp, credential, tls::sha256Hex(canonical));
   std::string key = tls::hmacSha256("AWS4" + keys.secret_access_key, day);
-  for (const std::string_view part : {std::string_view(scope.region), std::string_view(scope.service),
-                                      std::string_view("aws4_request")}) {
+  for (const std::string_view part :
+       {std::string_view(scope.region), std::string_view(scope.service), std::string_view("aws4_request")}) {
     key = tls::hmacSha256(key, part);
   }
   request.headers.set("Authorization",
-                      fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm,
-                                  keys.access_key_id, credential, signed_names,
-                                  tls::toHex(tls::hmacSha256(key, to_sign))));
+                      fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm, keys.access_key_id,
+                                  credential, signed_names, tls::toHex(tls::hmacSha256(key, to_sign))));
 }
 
 }  // namespace towpath::metrics

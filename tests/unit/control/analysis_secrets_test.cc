@@ -136,8 +136,7 @@ TEST_CASE("secrets: one that is missing, or lacks the key, ends the run with its
        {std::pair("none", "Unable to resolve metric arguments: secret 'none' not found"),
         std::pair("s", "Unable to resolve metric arguments: key 'nokey' does not exist in secret 's'")}) {
     Secretive harness;
-    harness.apply(cluster::kAnalysisRuns,
-                  fmt::format(R"(
+    harness.apply(cluster::kAnalysisRuns, fmt::format(R"(
 apiVersion: argoproj.io/v1alpha1
 kind: AnalysisRun
 metadata: {{name: run, namespace: default}}
@@ -145,7 +144,7 @@ spec:
   args: [{{name: token, valueFrom: {{secretKeyRef: {{name: {}, key: nokey}}}}}}]
   metrics: [{{name: m, provider: {{web: {{url: "http://echo/{{{{args.token}}}}"}}}}}}]
 )",
-                              name));
+                                                      name));
     harness.start();
     harness.settle(2s);
     const Value run = harness.get(cluster::kAnalysisRuns, "run");

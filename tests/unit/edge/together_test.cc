@@ -391,3 +391,53 @@ TEST_CASE("every-node: a rollout's canary takes the nodes wave by wave, and the 
   world.playAgents();
   CHECK(world.podsByNode() == Count{{"a", 1}, {"b", 1}, {"c", 1}});
 }
+
+TEST_CASE("a job runs a pod on a node, is complete when that is, and takes it with it") {
+  World world;
+  world.addNode("a");
+  world.create(kJobs,
+               R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"namespace":"default","name":"once"},
+               "spec":{"ttlSecondsAfterFinished":60,
+               "template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}})");
+  world.settle();
+  const std::vector<Value> pods = world.list(kPods);
+  REQUIRE(pods.size() == 1);
+  CHECK(nameOf(pods[0]).starts_with("once-"));
+  CHECK(labelOf(pods[0], "job-name") == "once");
+  CHECK(pods[0]["spec"]["nodeName"] == Value("a"));
+  world.playAgents();
+  CHECK(world.get(kJobs, "once")["status"]["active"] == Value(1));
+  world.restart();
+  world.settle();
+  CHECK(world.list(kPods).size() == 1);
+  world.merge(kPods, std::string(nameOf(pods[0])), R"({"status":{"phase":"Succeeded"}})", "status");
+  world.settle();
+  const Value job = world.get(kJobs, "once");
+  CHECK(conditionOf(job, "Complete")["status"] == Value("True"));
+  CHECK(job["status"]["succeeded"] == Value(1));
+  CHECK(job["status"]["active"].isNull());
+  world.settle(61s);
+  CHECK(world.list(kJobs).empty());
+  CHECK(world.list(kPods).empty());
+}
+
+TEST_CASE("a job whose pods fail is tried again, and given up") {
+  World world;
+  world.addNode("a");
+  world.create(kJobs,
+               R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"namespace":"default","name":"bad"},
+               "spec":{"backoffLimit":1,
+               "template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}})");
+  for (int i = 0; i < 30; ++i) {
+    world.settle(1s);
+    world.hear();
+    for (const Value& pod : world.list(kPods)) {
+      if (pod["status"]["phase"].asStringView() == "Failed") continue;
+      world.merge(kPods, std::string(nameOf(pod)), R"({"status":{"phase":"Failed"}})", "status");
+    }
+  }
+  const Value job = world.get(kJobs, "bad");
+  CHECK(conditionOf(job, "Failed")["reason"] == Value("BackoffLimitExceeded"));
+  CHECK(job["status"]["failed"] == Value(2));
+  CHECK(world.list(kPods).size() == 2);
+}
