@@ -31,21 +31,14 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+std::optional<std::string> argumentText(std::string_view tag, const ArgumentValues& values) {
+  const auto found = tag.starts_with("args.") ? values.find(tag.substr(5)) : values.end();
+  if (found == values.end()) return std::nullopt;
+  return found->second;
+}
+
 Result<std::string> substituteText(std::string_view text, const ArgumentValues& values) {
-  std::string out;
-  for (;;) {
-    const std::size_t open = text.find("{{");
-    const std::size_t close = open == std::string_view::npos ? open : text.find("}}", open);
-    if (close == std::string_view::npos) break;
-    out += text.substr(0, open);
-    const std::string_view tag = trimmed(text.substr(open + 2, close - open - 2));
-    const auto found = tag.starts_with("args.") ? values.find(tag.substr(5)) : values.end();
-    if (found == values.end()) return fail(ErrorKind::kInvalid, fmt::format("failed to resolve {{{{{}}}}}", tag));
-    out += found->second;
-    text.remove_prefix(close + 2);
-  }
-  out += text;
-  return out;
+  return substituteTags(text, [&values](std::string_view tag) { return argumentText(tag, values); });
 }
 
 Result<void> substituteIn(Value& value, const ArgumentValues& values) {
@@ -91,6 +84,23 @@ void takeSource(model::Argument& into, const model::Argument& from) {
 }
 
 }  // namespace
+
+Result<std::string> substituteTags(std::string_view text, const TagValue& value_of) {
+  std::string out;
+  for (;;) {
+    const std::size_t open = text.find("{{");
+    const std::size_t close = open == std::string_view::npos ? open : text.find("}}", open);
+    if (close == std::string_view::npos) break;
+    out += text.substr(0, open);
+    const std::string_view tag = trimmed(text.substr(open + 2, close - open - 2));
+    const std::optional<std::string> value = value_of(tag);
+    if (!value) return fail(ErrorKind::kInvalid, fmt::format("failed to resolve {{{{{}}}}}", tag));
+    out += *value;
+    text.remove_prefix(close + 2);
+  }
+  out += text;
+  return out;
+}
 
 Result<Value> substituteArguments(const Value& tree, const ArgumentValues& values) {
   Value copy = tree;

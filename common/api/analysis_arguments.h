@@ -2,7 +2,9 @@
 // Arguments of analyses: `{{args.name}}` in a metric, and where their values come from (core-semantics 8.1, 8.2, 8.5).
 // Pure.
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,12 @@
 namespace towpath::api {
 
 using ArgumentValues = std::map<std::string, std::string, std::less<>>;
+
+// The text of a tag ("args.x", "templates.canary.podTemplateHash"); nullopt: there is none.
+using TagValue = std::function<std::optional<std::string>(std::string_view tag)>;
+
+// The text with every `{{tag}}` replaced. kInvalid: "failed to resolve {{tag}}".
+Result<std::string> substituteTags(std::string_view text, const TagValue& value_of);
 
 // Every text in the tree, names of members too, with its `{{args.x}}` replaced. kInvalid: "failed to resolve
 // {{args.x}}".

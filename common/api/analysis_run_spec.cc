@@ -107,13 +107,11 @@ Result<std::vector<model::Argument>> literalArguments(const std::vector<model::A
   return values;
 }
 
-Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& reference, const VersionHashes& hashes,
-                          const FindTemplate& find) {
+Result<Value> composeRunSpec(const model::AnalysisRef& reference, const std::vector<model::Argument>& incoming,
+                             const FindTemplate& find) {
   Result<Merged> merged = merge(reference, find);
   if (!merged) return std::unexpected(merged.error());
-  const auto incoming = literalArguments(reference.args, rollout, hashes);
-  if (!incoming) return std::unexpected(incoming.error());
-  const auto args = mergeArguments(std::move(merged->args), *incoming);
+  const auto args = mergeArguments(std::move(merged->args), incoming);
   if (!args) return std::unexpected(args.error());
   Value spec;
   spec["metrics"] = std::move(merged->metrics);
@@ -123,6 +121,13 @@ Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& refere
   if (!merged->dry_run.empty()) spec["dryRun"] = std::move(merged->dry_run);
   if (!merged->retention.empty()) spec["measurementRetention"] = std::move(merged->retention);
   return spec;
+}
+
+Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& reference, const VersionHashes& hashes,
+                          const FindTemplate& find) {
+  const auto incoming = literalArguments(reference.args, rollout, hashes);
+  if (!incoming) return std::unexpected(incoming.error());
+  return composeRunSpec(reference, *incoming, find);
 }
 
 }  // namespace towpath::api

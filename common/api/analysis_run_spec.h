@@ -25,7 +25,12 @@ struct VersionHashes {
 Result<std::vector<model::Argument>> literalArguments(const std::vector<model::Argument>& args, const Value& rollout,
                                                       const VersionHashes& hashes);
 
-// kInvalid for templates that are missing, contradict each other or go in a circle; arguments that have no value.
+// The reference's templates in one, with these arguments, whatever the reference says of them. kInvalid for templates
+// that are missing, contradict each other or go in a circle; arguments that have no value.
+Result<Value> composeRunSpec(const model::AnalysisRef& reference, const std::vector<model::Argument>& args,
+                             const FindTemplate& find);
+
+// The same, with the reference's own arguments as they are for the Rollout.
 Result<Value> makeRunSpec(const Value& rollout, const model::AnalysisRef& reference, const VersionHashes& hashes,
                           const FindTemplate& find);
 

@@ -14,10 +14,10 @@
 namespace towpath::cluster {
 namespace {
 
-// Kinds whose status is written through its subresource only. AnalysisRuns have none, as in the CRD.
+// Kinds whose status is written through its subresource only. AnalysisRuns and Experiments have none, as in the CRDs.
 bool hasStatus(const Resource& resource) {
-  static const std::array<const Resource*, 8> kinds = {&kRollouts,   &kReplicaSets, &kPods,     &kServices,
-                                                       &kHttpRoutes, &kNodes,       &kGateways, &kExperiments};
+  static const std::array<const Resource*, 7> kinds = {&kRollouts,   &kReplicaSets, &kPods,    &kServices,
+                                                       &kHttpRoutes, &kNodes,       &kGateways};
   return std::ranges::any_of(kinds, [&](const Resource* kind) { return *kind == resource; });
 }
 

@@ -3,7 +3,9 @@
 #include <charconv>
 
 #include "api/analysis_view.h"
+#include "api/experiment_view.h"
 #include "api/rollout_view.h"
+#include "cluster/object.h"
 #include "json/patch.h"
 
 namespace towpath::control {
@@ -26,6 +28,22 @@ Value analysisRunStatusPatch(const Value& run, const model::AnalysisRunStatus& n
   const bool fresh = !run["status"].isObject();
   const Value known = fresh ? Value(Object{}) : api::encodeAnalysisRunStatus(api::decodeAnalysisRunStatus(run));
   return statusPatch(known, api::encodeAnalysisRunStatus(next));
+}
+
+Value experimentStatusPatch(const Value& experiment, const model::ExperimentStatus& next) {
+  return statusPatch(api::encodeExperimentStatus(api::decodeExperimentStatus(experiment)),
+                     api::encodeExperimentStatus(next));
+}
+
+Value ownerReference(const cluster::Resource& resource, const Value& owner) {
+  Value reference;
+  reference["apiVersion"] = resource.apiVersion();
+  reference["kind"] = resource.kind;
+  reference["name"] = cluster::nameOf(owner);
+  reference["uid"] = cluster::uidOf(owner);
+  reference["controller"] = true;
+  reference["blockOwnerDeletion"] = true;
+  return reference;
 }
 
 std::optional<int> numberIn(const Value& value) {

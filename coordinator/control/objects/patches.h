@@ -5,7 +5,9 @@
 
 #include "base/time.h"
 #include "base/value.h"
+#include "cluster/kinds.h"
 #include "model/analysis.h"
+#include "model/experiment.h"
 #include "model/rollout.h"
 
 namespace towpath::control {
@@ -14,6 +16,10 @@ namespace towpath::control {
 // does not know is not touched.
 Value rolloutStatusPatch(const Value& rollout, const model::RolloutStatus& next);
 Value analysisRunStatusPatch(const Value& run, const model::AnalysisRunStatus& next);
+Value experimentStatusPatch(const Value& experiment, const model::ExperimentStatus& next);
+
+// An ownerReference to the object of this resource, as controller.
+Value ownerReference(const cluster::Resource& resource, const Value& owner);
 
 // The number in an annotation or a label; nullopt if it is absent or no number.
 std::optional<int> numberIn(const Value& text);

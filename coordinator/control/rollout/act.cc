@@ -9,7 +9,7 @@
 #include "api/workload_view.h"
 #include "base/log.h"
 #include "control/objects/patches.h"
-#include "control/rollout/act_parts.h"
+#include "control/objects/writes.h"
 #include "control/rollout/analysis_runs.h"
 #include "control/rollout/gather.h"
 #include "control/rollout/replica_sets.h"

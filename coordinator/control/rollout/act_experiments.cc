@@ -4,21 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/objects/writes.h"
 #include "control/rollout/act.h"
-#include "control/rollout/act_parts.h"
 #include "control/rollout/experiments.h"
 #include "engine/rollout/effects.h"
 
 namespace towpath::control {
-namespace {
-
-// Asking again would get the same answer.
-bool isFinal(const Error& error) {
-  return error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kForbidden ||
-         error.kind == ErrorKind::kUnsupported || error.kind == ErrorKind::kTooLarge;
-}
-
-}  // namespace
 
 loop::Task<Result<cluster::ObjectRef>> Actor::createExperiment(View& view, Value experiment) {
   const std::string name(cluster::nameOf(experiment));

@@ -9,6 +9,7 @@
 #include "cluster/events.h"
 #include "cluster/object_api.h"
 #include "control/caches.h"
+#include "control/objects/writes.h"
 #include "control/rollout/facts.h"
 #include "control/rollout/step_plugin.h"
 #include "engine/rollout/decision.h"
@@ -42,8 +43,6 @@ struct View {
 
   cluster::ObjectKey key() const { return {ref->meta().ns, ref->meta().name}; }
 };
-
-inline constexpr const char* kFieldManager = "rollouts-controller";
 
 traffic::RouterContext routerContext(const RolloutContext& context);
 // What the router of this key (as in routerConfig) has to set.

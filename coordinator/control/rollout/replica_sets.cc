@@ -8,6 +8,7 @@
 #include "api/keys.h"
 #include "cluster/kinds.h"
 #include "cluster/object.h"
+#include "control/objects/patches.h"
 #include "json/patch.h"
 #include "model/conditions.h"
 
@@ -55,16 +56,7 @@ std::vector<std::pair<std::string, std::string>> copiedAnnotations(const Value& 
   return copied;
 }
 
-Value ownerReference(const Value& rollout) {
-  Value owner;
-  owner["apiVersion"] = cluster::kRollouts.apiVersion();
-  owner["kind"] = cluster::kRollouts.kind;
-  owner["name"] = cluster::nameOf(rollout);
-  owner["uid"] = cluster::uidOf(rollout);
-  owner["controller"] = true;
-  owner["blockOwnerDeletion"] = true;
-  return owner;
-}
+Value ownerReference(const Value& rollout) { return ownerReference(cluster::kRollouts, rollout); }
 
 Value makeReplicaSet(const Value& rollout, const rollout::CreateReplicaSet& action) {
   const Value& spec = rollout["spec"];
