@@ -10,6 +10,7 @@
 #include "cluster/events.h"
 #include "cluster/kinds.h"
 #include "control/analysis/controller.h"
+#include "control/experiment/controller.h"
 #include "control/rollout/controller.h"
 #include "metrics/job_names.h"
 #include "metrics/surroundings.h"
@@ -75,7 +76,8 @@ struct Delivery::Impl {
         events(parts.loop, parts.api, "rollouts-controller"),
         step_plugins(parts.loop, std::move(parts.step_plugins)),
         rollout(rolloutContext(parts)),
-        analysis(analysisContext(parts)) {}
+        analysis(analysisContext(parts)),
+        experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches}) {}
 
   control::RolloutContext rolloutContext(const Parts& parts) {
     control::TemplateFacts facts = control::peerFacts();
@@ -115,6 +117,7 @@ struct Delivery::Impl {
   control::CommandPlugins step_plugins;
   control::RolloutController rollout;
   control::AnalysisController analysis;
+  control::ExperimentController experiment;
 };
 
 std::map<std::string, control::CommandPlugin, std::less<>> stepPlugins(const Config& config) {
@@ -139,6 +142,7 @@ void Delivery::startCaches() {
 void Delivery::start() {
   impl_->rollout.start();
   impl_->analysis.start();
+  impl_->experiment.start();
 }
 
 bool Delivery::synced() const {

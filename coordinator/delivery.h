@@ -1,6 +1,6 @@
 #pragma once
-// Delivery: the controllers that every coordinator runs, on Kubernetes and without it: rollouts and analyses, with the
-// caches that they share. It cannot tell which API it works through.
+// Delivery: the controllers that every coordinator runs, on Kubernetes and without it: rollouts, analyses
+// and experiments, with the caches that they share. It cannot tell which API it works through.
 
 #include <functional>
 #include <map>

@@ -1,6 +1,6 @@
 #pragma once
-// What a coordinator runs for rollouts and analyses, over any ObjectApi and any loop: caches, events, controllers. Made
-// anew after a crash. For the unit tests of the controllers and for the simulator.
+// What a coordinator runs for rollouts, analyses and experiments, over any ObjectApi and any loop: caches, events,
+// controllers. Made anew after a crash. For the unit tests of the controllers and for the simulator.
 
 #include <functional>
 #include <utility>
@@ -8,6 +8,7 @@
 #include "cluster/cache.h"
 #include "cluster/events.h"
 #include "control/analysis/controller.h"
+#include "control/experiment/controller.h"
 #include "control/rollout/controller.h"
 #include "metrics/job_names.h"
 
@@ -40,8 +41,7 @@ struct Controllers {
         rollout({.loop = &parts.loop,
                  .api = &parts.api,
                  .events = &events,
-                 .caches = {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                            &cluster_templates, &http_routes, &pods, &deployments, nullptr, &experiments},
+                 .caches = caches(),
                  .facts = peerFacts(),
                  .step_plugins = parts.step_plugins,
                  .route_reports = parts.reports,
@@ -51,13 +51,20 @@ struct Controllers {
                   .events = &events,
                   .analysis_runs = &analysis_runs,
                   .jobs = &jobs,
-                  .providers = withApi(std::move(parts.providers), parts.api, jobs)}) {
+                  .providers = withApi(std::move(parts.providers), parts.api, jobs)}),
+        experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches()}) {
     for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
                                   &cluster_templates, &http_routes, &pods, &deployments, &experiments, &jobs}) {
       cache->start();
     }
     rollout.start();
     analysis.start();
+    experiment.start();
+  }
+
+  Caches caches() {
+    return {&rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_templates,
+            &http_routes, &pods,         &deployments, nullptr,        &experiments};
   }
 
   static metrics::ProviderContext withApi(metrics::ProviderContext context, cluster::ObjectApi& api,
@@ -72,6 +79,7 @@ struct Controllers {
   cluster::EventRecorder events;
   RolloutController rollout;
   AnalysisController analysis;
+  ExperimentController experiment;
 };
 
 }  // namespace towpath::control
