@@ -66,6 +66,13 @@ struct ListOptions {
   std::string name;
 };
 Exit listRollouts(Context context, ListOptions options);
+// Without watching.
+Exit listExperiments(Context context, ListOptions options);
+// Once, or, while watching, until the time-out (zero: until the user ends it).
+Exit showExperiment(Context context, std::string name, bool watch, Duration timeout);
+Exit terminateExperiments(Context context, std::vector<std::string> names);
+Exit terminateAnalysisRuns(Context context, std::vector<std::string> names);
+Exit retryExperiments(Context context, std::vector<std::string> names);
 
 struct SetImageOptions {
   std::string rollout;

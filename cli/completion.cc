@@ -16,6 +16,8 @@ _towpath() {{
     retry | get) COMPREPLY=($(compgen -W "rollout $(towpath get rollouts -o name 2>/dev/null | sed 's|.*/||')" -- "$current")) ;;
     set) COMPREPLY=($(compgen -W "image $(towpath get rollouts -o name 2>/dev/null | sed 's|.*/||')" -- "$current")) ;;
     logs) COMPREPLY=($(compgen -W "$(towpath get pods -o name 2>/dev/null | sed 's|.*/||')" -- "$current")) ;;
+    list) COMPREPLY=($(compgen -W 'rollouts experiments' -- "$current")) ;;
+    terminate) COMPREPLY=($(compgen -W "experiment analysisrun $(towpath get experiments -o name 2>/dev/null | sed 's|.*/||')" -- "$current")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current")) ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -41,7 +42,7 @@ struct Arguments {
   TokenOptions token;
   std::string rollout, in, timeout, shell, token_id;
   std::vector<std::string> rollouts;
-  bool full = false, watch = false, no_watch = false;
+  bool full = false, watch = false, no_watch = false, experiments = false;
   std::int64_t to_revision = 0;
 };
 
@@ -85,7 +86,7 @@ void addObjectVerbs(CLI::App& app, Arguments& a) {
   delete_verb->add_flag("--ignore-not-found", a.remove.ignore_not_found, "an object that is gone already is no error");
 
   auto* get_verb =
-      addVerb(app, a, "get", "Show objects; one rollout as a tree with everything that belongs to it",
+      addVerb(app, a, "get", "Show objects; one rollout or experiment as a tree with everything that belongs to it",
               "  towpath get rollout shop --watch\n  towpath get pods -o wide\n  towpath get rollout shop -o yaml\n",
               [&a](Context c) { return get(c, a.get); });
   get_verb->add_option("RESOURCE", a.get.resource, "kind: rollout (ro), pods (po), replicasets (rs), services (svc), …")
@@ -94,16 +95,22 @@ void addObjectVerbs(CLI::App& app, Arguments& a) {
   get_verb->add_option("-o,--output", a.get.output, "wide, yaml, json or name")->type_name("FORMAT");
   get_verb->add_option("-l,--selector", a.get.selector, "label selector")->type_name("LABELS");
   get_verb->add_flag("-A,--all-namespaces", a.get.all_namespaces, "of every namespace");
-  get_verb->add_flag("-w,--watch", a.get.watch, "follow the rollout");
+  get_verb->add_flag("-w,--watch", a.get.watch, "follow the rollout or the experiment");
   get_verb->add_option("--timeout-seconds", a.get.timeout_seconds, "end the watch after that long")->type_name("N");
 
-  auto* list_verb = addVerb(app, a, "list", "List rollouts, a line each",
-                            "  towpath list rollouts -A\n  towpath list rollouts --watch\n",
-                            [&a](Context c) { return listRollouts(c, a.list); });
-  list_verb->add_subcommand("rollouts", "rollouts (the only kind there is to list)")
+  auto* list_verb =
+      addVerb(app, a, "list", "List rollouts or experiments, a line each",
+              "  towpath list rollouts -A\n  towpath list rollouts --watch\n  towpath list experiments\n",
+              [&a](Context c) { return a.experiments ? listExperiments(c, a.list) : listRollouts(c, a.list); });
+  list_verb->add_subcommand("rollouts", "rollouts, which are meant without a word")
       ->alias("rollout")
       ->alias("ro")
       ->fallthrough();
+  list_verb->add_subcommand("experiments", "experiments, with what is left of their time")
+      ->alias("experiment")
+      ->alias("exp")
+      ->fallthrough()
+      ->callback([&a] { a.experiments = true; });
   list_verb->add_flag("-A,--all-namespaces", a.list.all_namespaces, "of every namespace");
   list_verb->add_flag("-w,--watch", a.list.watch, "a new line whenever one changes");
   list_verb->add_option("--name", a.list.name, "only this one")->type_name("NAME");
@@ -118,14 +125,19 @@ void addObjectVerbs(CLI::App& app, Arguments& a) {
       ->required();
 }
 
+// "retry rollout shop" and "retry experiment trial", as the plugin has it: takes the kind off the names.
+bool takeKind(std::vector<std::string>& names, std::initializer_list<std::string_view> kinds) {
+  if (names.size() < 2 || std::find(kinds.begin(), kinds.end(), names.front()) == kinds.end()) return false;
+  names.erase(names.begin());
+  return true;
+}
+bool takeRollout(std::vector<std::string>& names) { return takeKind(names, {"rollout", "rollouts", "ro"}); }
+bool takeExperiment(std::vector<std::string>& names) { return takeKind(names, {"experiment", "experiments", "exp"}); }
+
 void addManyVerb(CLI::App& app, Arguments& a, const std::string& name, const std::string& help,
                  const std::string& example, Exit (*run)(Context, std::vector<std::string>)) {
   auto* verb = addVerb(app, a, name, help, example, [&a, run](Context c) {
-    // "retry rollout shop", as the plugin has it.
-    if (a.rollouts.size() > 1 &&
-        (a.rollouts.front() == "rollout" || a.rollouts.front() == "rollouts" || a.rollouts.front() == "ro")) {
-      a.rollouts.erase(a.rollouts.begin());
-    }
+    takeRollout(a.rollouts);
     return run(c, a.rollouts);
   });
   verb->add_option("ROLLOUT", a.rollouts, "rollouts")->required();
@@ -140,7 +152,31 @@ void addRolloutVerbs(CLI::App& app, Arguments& a) {
   promote_verb->add_flag("--full", a.full, "skip all steps, pauses and analyses that are left");
   addManyVerb(app, a, "abort", "Stop an update and go back to the stable version", "  towpath abort shop\n",
               abortRollouts);
-  addManyVerb(app, a, "retry", "Try an aborted update again", "  towpath retry shop\n", retryRollouts);
+  addVerb(app, a, "retry", "Try an aborted update again, or run an experiment anew",
+          "  towpath retry shop\n  towpath retry experiment trial\n",
+          [&a](Context c) {
+            if (takeExperiment(a.rollouts)) return retryExperiments(c, a.rollouts);
+            takeRollout(a.rollouts);
+            return retryRollouts(c, a.rollouts);
+          })
+      ->add_option("ROLLOUT", a.rollouts, "rollouts, or experiment and names")
+      ->required();
+  auto* terminate_verb = app.add_subcommand("terminate", "End an experiment or an analysis run before its time")
+                             ->require_subcommand(1)
+                             ->fallthrough();
+  addVerb(*terminate_verb, a, "experiment", "End experiments; their pods go", "  towpath terminate experiment trial\n",
+          [&a](Context c) { return terminateExperiments(c, a.rollouts); })
+      ->alias("experiments")
+      ->alias("exp")
+      ->add_option("NAME", a.rollouts, "experiments")
+      ->required();
+  addVerb(*terminate_verb, a, "analysisrun", "End analysis runs; what they have measured counts",
+          "  towpath terminate analysisrun shop-6b9f-2\n",
+          [&a](Context c) { return terminateAnalysisRuns(c, a.rollouts); })
+      ->alias("analysisruns")
+      ->alias("ar")
+      ->add_option("NAME", a.rollouts, "analysis runs")
+      ->required();
   addManyVerb(app, a, "pause", "Hold an update where it is", "  towpath pause shop\n", pauseRollouts);
   addManyVerb(app, a, "resume", "Take back a pause", "  towpath resume shop\n", resumeRollouts);
   auto* undo_verb = addVerb(app, a, "undo", "Go back to the revision before, or to a given one",

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/text.h"
+#include "cli/tree.h"
 
 namespace towpath::cli {
 namespace {
@@ -15,7 +16,6 @@ constexpr std::string_view kRevision = "rollout.argoproj.io/revision";
 std::int64_t revisionOf(const Value& object) {
   return std::atoll(object["metadata"]["annotations"][kRevision].asString("0").c_str());
 }
-std::string nameOf(const Value& object) { return object["metadata"]["name"].asString(); }
 std::string_view hashOf(const Value& object) { return object["metadata"]["labels"][kHashLabel].asStringView(); }
 bool isCanary(const Value& rollout) { return rollout["spec"]["strategy"]["canary"].isObject(); }
 
@@ -45,77 +45,10 @@ std::vector<std::string> rolesOf(const Value& rollout, std::string_view hash) {
   return roles;
 }
 
-Paint paintOfRole(std::string_view role) {
-  if (role == "stable" || role == "active") return Paint::kGreen;
-  if (role == "canary") return Paint::kYellow;
-  return Paint::kBlue;
-}
-
-Paint paintOfIcon(std::string_view icon) {
-  if (icon == "✔") return Paint::kGreen;
-  if (icon == "✖" || icon == "⚠") return Paint::kRed;
-  if (icon == "◌") return Paint::kBlue;
-  if (icon == "?" || icon == "◷") return Paint::kYellow;
-  return Paint::kNone;
-}
-
-std::string analysisIcon(std::string_view phase) {
-  if (phase == "Successful") return "✔";
-  if (phase == "Failed") return "✖";
-  if (phase == "Error") return "⚠";
-  if (phase == "Inconclusive") return "?";
-  if (phase == "Running") return "◌";
-  if (phase == "Pending") return "◷";
-  return " ";
-}
-
-std::string podIcon(std::string_view status) {
-  if (status.starts_with("Init:") || status == "Pending" || status == "Terminating" || status == "ContainerCreating")
-    return "◌";
-  if (status == "Running" || status == "Completed" || status == "Succeeded") return "✔";
-  if (status == "Failed" || status == "InvalidImageName" || status == "CrashLoopBackOff" ||
-      status.starts_with("Signal:") || status.starts_with("ExitCode:")) {
-    return "✖";
-  }
-  if (status.ends_with("Error") || status.starts_with("Err") || status == "ImagePullBackOff" ||
-      status == "RegistryUnavailable")
-    return "⚠";
-  return status == "Unknown" ? "?" : " ";
-}
-
-struct Icon {
-  std::string icon, text;
-};
-
-Icon replicaSetStatus(const Value& set) {
-  const Value& status = set["status"];
-  for (const Value& condition : status["conditions"].asArray()) {
-    if (condition["type"].asStringView() == "ReplicaFailure" && condition["status"].asStringView() == "True") {
-      return {"✖", "ReplicaFailure"};
-    }
-  }
-  const std::int64_t wanted = set["spec"]["replicas"].asInt(1);
-  const bool behind = status["observedGeneration"].asInt() < set["metadata"]["generation"].asInt();
-  if (behind || status["availableReplicas"].asInt() < wanted) return {"◌", "Progressing"};
-  if (wanted == 0) return {"•", "ScaledDown"};
-  return {"✔", "Healthy"};
-}
-
-std::string runCounts(const Value& run) {
-  static constexpr std::pair<const char*, const char*> kCounters[] = {
-      {"✔", "successful"}, {"✖", "failed"}, {"?", "inconclusive"}, {"⚠", "error"}};
-  std::vector<std::string> counts;
-  for (const auto& [icon, member] : kCounters) {
-    std::int64_t total = 0;
-    for (const Value& metric : run["status"]["metricResults"].asArray()) total += metric[member].asInt();
-    if (total > 0) counts.push_back(fmt::format("{} {}", icon, total));
-  }
-  return fmt::format("{}", fmt::join(counts, ","));
-}
-
 class View {
  public:
-  View(const RolloutWorld& world, WallTime now, Colour colour) : world_(world), now_(now), painter_(colour) {}
+  View(const RolloutWorld& world, WallTime now, Colour colour)
+      : world_(world), now_(now), colour_(colour), painter_(colour) {}
 
   std::string render() {
     header();
@@ -127,7 +60,7 @@ class View {
   }
 
  private:
-  void line(std::string_view label, std::string_view value) { out_ += fmt::format("{:<17}{}\n", label, value); }
+  void line(std::string_view label, std::string_view value) { out_ += labelled(label, value); }
 
   void header() {
     const Value& rollout = world_.rollout;
@@ -170,22 +103,10 @@ class View {
   }
 
   void images() {
-    std::map<std::string, std::set<std::string>> tags;
-    for (const Value& set : world_.replica_sets) {
-      if (set["spec"]["replicas"].asInt(1) == 0) continue;
-      for (const Value& container : set["spec"]["template"]["spec"]["containers"].asArray()) {
-        std::set<std::string>& known = tags[container["image"].asString()];
-        for (const std::string& role : rolesOf(world_.rollout, hashOf(set))) known.insert(role);
-      }
-    }
-    bool first = true;
-    for (const auto& [image, roles] : tags) {
-      std::vector<std::string> painted;
-      for (const std::string& role : roles) painted.push_back(painter_.paint(role, paintOfRole(role)));
-      const std::string suffix = painted.empty() ? "" : fmt::format(" ({})", fmt::join(painted, ", "));
-      line(first ? "Images:" : "", image + suffix);
-      first = false;
-    }
+    ImageTags tags;
+    for (const Value& set : world_.replica_sets) addImages(tags, set, rolesOf(world_.rollout, hashOf(set)));
+    for (const ExperimentWorld& experiment : world_.experiments) addImages(tags, experiment);
+    out_ += imageLines(tags, painter_);
   }
 
   void replicas() {
@@ -198,42 +119,36 @@ class View {
     line("  Available:", std::to_string(status["availableReplicas"].asInt()));
   }
 
-  std::string age(const Value& object) const {
-    const auto created = parseRfc3339(object["metadata"]["creationTimestamp"].asStringView());
-    return created ? formatAge(now_ - *created) : "";
-  }
-
   void table() {
     const Value& rollout = world_.rollout;
     const std::string phase = rollout["status"]["phase"].asString("Progressing");
     const std::string icon = phaseIcon(phase);
-    Table table({"NAME", "KIND", "STATUS", "AGE", "INFO"});
-    table.add(
-        {"⟳ " + nameOf(rollout), "Rollout", painter_.paint(icon, paintOfIcon(icon)) + " " + phase, age(rollout), ""});
-
+    Tree tree(now_, colour_);
+    tree.add(Tree::root(), "⟳", nameOf(rollout),
+             {"Rollout", painter_.paint(icon, paintOfIcon(icon)) + " " + phase, tree.age(rollout)});
     std::set<std::int64_t, std::greater<>> revisions;
-    for (const auto* list : {&world_.replica_sets, &world_.analysis_runs, &world_.experiments}) {
+    for (const auto* list : {&world_.replica_sets, &world_.analysis_runs}) {
       for (const Value& object : *list) revisions.insert(revisionOf(object));
     }
+    for (const ExperimentWorld& experiment : world_.experiments) revisions.insert(revisionOf(experiment.experiment));
     std::size_t left = revisions.size();
-    for (const std::int64_t revision : revisions) addRevision(table, revision, --left == 0);
-    out_ += table.render();
+    for (const std::int64_t revision : revisions) addRevision(tree, revision, Tree::below(Tree::root(), --left == 0));
+    out_ += tree.render();
   }
 
-  struct Child {
-    const Value* object;
-    enum { kReplicaSet, kExperiment, kAnalysisRun } kind;
-  };
-
-  void addRevision(Table& table, std::int64_t revision, bool last) {
-    table.add({fmt::format("{}# revision:{}", last ? "└──" : "├──", revision), "", "", "", ""});
-    const std::string prefix = last ? "   " : "│  ";
-    std::vector<Child> children;
-    for (const Value* set : of(world_.replica_sets, revision)) children.push_back({set, Child::kReplicaSet});
-    for (const Value* experiment : of(world_.experiments, revision))
-      children.push_back({experiment, Child::kExperiment});
-    for (const Value* run : of(world_.analysis_runs, revision)) children.push_back({run, Child::kAnalysisRun});
-    for (std::size_t i = 0; i < children.size(); ++i) addChild(table, children[i], prefix, i + 1 == children.size());
+  void addRevision(Tree& tree, std::int64_t revision, const Tree::Place& place) {
+    tree.add(place, "#", fmt::format("revision:{}", revision), {});
+    const std::vector<const Value*> sets = of(world_.replica_sets, revision);
+    const std::vector<const Value*> runs = of(world_.analysis_runs, revision);
+    std::vector<const ExperimentWorld*> experiments;
+    for (const ExperimentWorld& one : world_.experiments) {
+      if (revisionOf(one.experiment) == revision) experiments.push_back(&one);
+    }
+    std::size_t left = sets.size() + experiments.size() + runs.size();
+    for (const Value* set : sets)
+      tree.addReplicaSet(Tree::below(place, --left == 0), *set, world_.pods, rolesOf(world_.rollout, hashOf(*set)));
+    for (const ExperimentWorld* one : experiments) tree.addExperiment(Tree::below(place, --left == 0), *one);
+    for (const Value* run : runs) tree.addAnalysisRun(Tree::below(place, --left == 0), *run);
   }
 
   static std::vector<const Value*> of(const std::vector<Value>& objects, std::int64_t revision) {
@@ -241,85 +156,16 @@ class View {
     for (const Value& object : objects) {
       if (revisionOf(object) == revision) found.push_back(&object);
     }
-    std::sort(found.begin(), found.end(), [](const Value* a, const Value* b) {
-      const auto key = [](const Value* v) {
-        return std::pair((*v)["metadata"]["creationTimestamp"].asString(), nameOf(*v));
-      };
-      return key(a) < key(b);
-    });
+    sortByAge(found);
     return found;
-  }
-
-  void addChild(Table& table, const Child& child, const std::string& prefix, bool last) {
-    const Value& object = *child.object;
-    const std::string branch = prefix + (last ? "└──" : "├──");
-    if (child.kind == Child::kReplicaSet) {
-      addReplicaSet(table, object, branch, prefix + (last ? "   " : "│  "));
-      return;
-    }
-    const std::string phase = object["status"]["phase"].asString();
-    const std::string icon = analysisIcon(phase);
-    const bool is_run = child.kind == Child::kAnalysisRun;
-    const Paint name_paint = phase == "Running" || phase == "Pending" ? Paint::kBlue : Paint::kNone;
-    table.add({branch + (is_run ? "α " : "Σ ") + painter_.paint(nameOf(object), name_paint),
-               is_run ? "AnalysisRun" : "Experiment", painter_.paint(icon, paintOfIcon(icon)) + " " + phase,
-               age(object), is_run ? runCounts(object) : ""});
-  }
-
-  void addReplicaSet(Table& table, const Value& set, const std::string& branch, const std::string& prefix) {
-    const Icon status = replicaSetStatus(set);
-    const std::vector<std::string> roles = rolesOf(world_.rollout, hashOf(set));
-    std::vector<std::string> info;
-    for (const std::string& role : roles) info.push_back(painter_.paint(role, paintOfRole(role)));
-    if (const std::string deadline = set["metadata"]["annotations"]["scale-down-deadline"].asString();
-        !deadline.empty()) {
-      const auto at = parseRfc3339(deadline);
-      info.push_back(at && *at > now_ ? "delay:" + formatAge(*at - now_) : "delay:passed");
-    }
-    const Paint paint = roles.empty() ? Paint::kNone : paintOfRole(roles.front());
-    table.add({branch + "⧉ " + painter_.paint(nameOf(set), paint), "ReplicaSet",
-               painter_.paint(status.icon, paintOfIcon(status.icon)) + " " + status.text, age(set),
-               fmt::format("{}", fmt::join(info, ","))});
-    std::vector<const Value*> pods;
-    for (const Value& pod : world_.pods) {
-      if (isOwnedBy(pod, set["metadata"]["uid"].asStringView())) pods.push_back(&pod);
-    }
-    std::sort(pods.begin(), pods.end(), [](const Value* a, const Value* b) { return nameOf(*a) < nameOf(*b); });
-    for (std::size_t i = 0; i < pods.size(); ++i)
-      addPod(table, *pods[i], prefix + (i + 1 == pods.size() ? "└──" : "├──"));
-  }
-
-  void addPod(Table& table, const Value& pod, const std::string& branch) {
-    const std::string status = podStatus(pod);
-    const std::string icon = podIcon(status);
-    std::int64_t ready = 0;
-    std::int64_t restarts = 0;
-    for (const Value& container : pod["status"]["containerStatuses"].asArray()) {
-      ready += container["ready"].asBool() ? 1 : 0;
-      restarts += container["restartCount"].asInt();
-    }
-    std::string info = fmt::format("ready:{}/{}", ready, pod["spec"]["containers"].asArray().size());
-    if (restarts > 0) info += fmt::format(",restarts:{}", restarts);
-    if (const std::string node = pod["spec"]["nodeName"].asString(); !node.empty()) info += ",node:" + node;
-    table.add(
-        {branch + "□ " + nameOf(pod), "Pod", painter_.paint(icon, paintOfIcon(icon)) + " " + status, age(pod), info});
   }
 
   const RolloutWorld& world_;
   WallTime now_;
+  Colour colour_;
   Painter painter_;
   std::string out_;
 };
-
-// Reason of a container that is not simply running.
-std::string containerReason(const Value& state) {
-  if (state["waiting"].isObject()) return state["waiting"]["reason"].asString();
-  const Value& ended = state["terminated"];
-  if (!ended.isObject()) return "";
-  if (const std::string reason = ended["reason"].asString(); !reason.empty()) return reason;
-  if (ended["signal"].asInt() != 0) return fmt::format("Signal:{}", ended["signal"].asInt());
-  return fmt::format("ExitCode:{}", ended["exitCode"].asInt());
-}
 
 std::string setWeight(const Value& rollout) {
   const Value& canary = rollout["spec"]["strategy"]["canary"];
@@ -369,35 +215,6 @@ std::string phaseIcon(std::string_view phase) {
   if (phase == "Unknown") return "?";
   if (phase == "ScaledDown") return "•";
   return " ";
-}
-
-std::string podStatus(const Value& pod) {
-  const Value& status = pod["status"];
-  if (pod["metadata"]["deletionTimestamp"].isString()) return "Terminating";
-  std::size_t done = 0;
-  const Array& init = status["initContainerStatuses"].asArray();
-  for (const Value& container : init) {
-    const Value& ended = container["state"]["terminated"];
-    if (ended.isObject() && ended["exitCode"].asInt() == 0) {
-      ++done;
-      continue;
-    }
-    const std::string reason = containerReason(container["state"]);
-    if (!reason.empty() && reason != "PodInitializing" && reason != "ContainerCreating") return "Init:" + reason;
-    return fmt::format("Init:{}/{}", done, init.size());
-  }
-  for (const Value& container : status["containerStatuses"].asArray()) {
-    if (const std::string reason = containerReason(container["state"]); !reason.empty()) return reason;
-  }
-  if (const std::string reason = status["reason"].asString(); !reason.empty()) return reason;
-  return status["phase"].asString("Pending");
-}
-
-bool isOwnedBy(const Value& object, std::string_view owner_uid) {
-  for (const Value& owner : object["metadata"]["ownerReferences"].asArray()) {
-    if (owner["uid"].asStringView() == owner_uid) return true;
-  }
-  return false;
 }
 
 }  // namespace towpath::cli

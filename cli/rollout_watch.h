@@ -1,13 +1,10 @@
 #pragma once
 // Follows a rollout and what belongs to it, for the tree view and for `status`.
 
-#include <functional>
 #include <string>
 
 #include "cli/command.h"
 #include "cli/watcher.h"
-#include "loop/event.h"
-#include "loop/scope.h"
 
 namespace towpath::cli {
 
@@ -18,22 +15,17 @@ class RolloutWatch {
   RolloutWatch(Api& api, std::string name, Depth depth);
 
   // Waits for a change since the last call, at most for the time given; throws what cannot be mended.
-  loop::Task<void> changed(Duration at_most);
-  bool synced() const;
+  loop::Task<void> changed(Duration at_most) { return group_.changed(at_most); }
+  bool synced() const { return group_.synced(); }
   bool exists() const { return !rollout().isNull(); }
   const Value& rollout() const;
   RolloutWorld world() const;
+  ListGroup& lists() { return group_; }
 
  private:
-  loop::Task<void> run(LiveList& list);
-
-  Api& api_;
   std::string key_;
   LiveList rollouts_, replica_sets_, pods_, analysis_runs_, experiments_;
-  Depth depth_;
-  std::exception_ptr failure_;
-  loop::Event event_;
-  loop::Scope scope_;
+  ListGroup group_;  // last: it follows them
 };
 
 // The tree view, once or until the time-out (zero: until the user ends it).

@@ -1,8 +1,8 @@
 #include "cli/text.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
-#include "cli/rollout_view.h"
+#include <algorithm>
 
 namespace towpath::cli {
 
@@ -14,6 +14,8 @@ std::string Painter::paint(std::string_view text, Paint paint) const {
                                                : "94";
   return fmt::format("\033[{}m{}\033[0m", code, text);
 }
+
+std::string labelled(std::string_view label, std::string_view value) { return fmt::format("{:<17}{}\n", label, value); }
 
 std::size_t displayWidth(std::string_view text) {
   std::size_t width = 0;

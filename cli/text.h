@@ -7,7 +7,7 @@
 
 namespace towpath::cli {
 
-enum class Colour;
+enum class Colour { kNone, kAnsi };
 
 enum class Paint { kNone, kRed, kGreen, kYellow, kBlue };
 
@@ -31,6 +31,9 @@ class Table {
  private:
   std::vector<std::vector<std::string>> rows_;
 };
+
+// A line of a view's header: the label, padded, and the value.
+std::string labelled(std::string_view label, std::string_view value);
 
 // Columns that the text takes on a terminal: code points without ANSI sequences and combining marks.
 std::size_t displayWidth(std::string_view text);

@@ -7,7 +7,10 @@
 namespace towpath::cli {
 namespace {
 
-bool isRollout(const ApiResource& resource) { return resource.kind == "Rollout" && resource.group == "argoproj.io"; }
+// One of these is shown as a tree.
+bool isTree(const ApiResource& resource, const ApiResource& kind) {
+  return resource.kind == kind.kind && resource.group == kind.group;
+}
 
 std::string cellText(const Value& cell) {
   if (cell.isString()) return cell.asString();
@@ -79,14 +82,18 @@ Exit get(Context context, GetOptions options) {
     options.resource.resize(slash);
   }
   const ApiResource resource = orFail(co_await context.api.findResource(options.resource));
-  if (isRollout(resource) && options.names.size() == 1 && options.output.empty()) {
-    co_return co_await showRollout(context, options.names.front(), options.watch,
-                                   std::chrono::seconds(options.timeout_seconds));
+  if (options.names.size() == 1 && options.output.empty()) {
+    const std::chrono::seconds timeout(options.timeout_seconds);
+    if (isTree(resource, kRollouts))
+      co_return co_await showRollout(context, options.names.front(), options.watch, timeout);
+    if (isTree(resource, kExperiments))
+      co_return co_await showExperiment(context, options.names.front(), options.watch, timeout);
   }
   if (options.watch)
-    throw Failure{
-        {ErrorKind::kUnsupported,
-         "--watch is for one rollout: `towpath get rollout NAME --watch`; for other kinds use `kubectl get -w`", ""}};
+    throw Failure{{ErrorKind::kUnsupported,
+                   "--watch is for one rollout or experiment: `towpath get rollout NAME --watch`; for other kinds use "
+                   "`kubectl get -w`",
+                   ""}};
   const bool as_table = options.output.empty() || options.output == "wide";
   const Value result =
       co_await fetch(context, resource, options, as_table ? Representation::kTable : Representation::kObject);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "cli/experiment_view.h"
 #include "cli/text.h"
 #include "json/yaml.h"
 
@@ -142,4 +143,81 @@ TEST_CASE("a pod's status is what kubectl prints") {
         Case{"{status: {phase: Running, containerStatuses: [{state: {running: {}}}]}}", "Running"}}) {
     CHECK(podStatus(yaml(expected.pod)) == expected.status);
   }
+}
+
+namespace {
+
+ExperimentWorld trial() {
+  ExperimentWorld world;
+  world.experiment = yaml(R"(
+metadata: {name: shop-bbb-2-0, namespace: prod, uid: e1, creationTimestamp: '2026-01-01T00:09:00Z',
+  annotations: {rollout.argoproj.io/revision: '2'}}
+spec: {duration: 5m}
+status: {phase: Running, availableAt: '2026-01-01T00:09:10Z'}
+)");
+  world.replica_sets = {yaml(R"(
+metadata: {name: shop-bbb-2-0-new, uid: x1, creationTimestamp: '2026-01-01T00:09:00Z', generation: 1,
+  annotations: {experiment.argoproj.io/template-name: new}}
+spec: {replicas: 1, template: {spec: {containers: [{name: shop, image: 'r.example/shop:2'}]}}}
+status: {observedGeneration: 1, availableReplicas: 1}
+)")};
+  world.pods = {yaml(R"(
+metadata: {name: shop-bbb-2-0-new-k8k8k, creationTimestamp: '2026-01-01T00:09:00Z', ownerReferences: [{uid: x1}]}
+spec: {containers: [{name: shop}]}
+status: {phase: Running, containerStatuses: [{ready: true, restartCount: 0, state: {running: {}}}]}
+)")};
+  world.analysis_runs = {yaml(R"(
+metadata: {name: shop-bbb-2-0-errors, creationTimestamp: '2026-01-01T00:09:10Z'}
+status: {phase: Running, metricResults: [{successful: 1}]}
+)")};
+  return world;
+}
+
+}  // namespace
+
+TEST_CASE("an experiment stands in the tree of its rollout with what is its own, and its images are told by template") {
+  RolloutWorld world = pausedCanary();
+  world.experiments = {trial()};
+  const std::string text = renderRollout(world, kNow, Colour::kNone);
+  CHECK(text.find("                 r.example/shop:2 (canary, Σ:new)\n") != std::string::npos);
+  const std::string tree = text.substr(text.find("├──# revision:2"));
+  const std::string wanted[] = {
+      "├──# revision:2",
+      "│  ├──⧉ shop-bbb ",
+      "│  │  └──□ shop-bbb-x2x2x ",
+      "│  ├──Σ shop-bbb-2-0 ",
+      "│  │  ├──⧉ shop-bbb-2-0-new ",
+      "│  │  │  └──□ shop-bbb-2-0-new-k8k8k ",
+      "│  │  └──α shop-bbb-2-0-errors ",
+      "│  └──α shop-bbb-2 ",
+      "└──# revision:1",
+  };
+  std::size_t at = 0;
+  for (const std::string& line : wanted) {
+    CAPTURE(line);
+    CHECK(tree.compare(at, line.size(), line) == 0);
+    at = tree.find('\n', at) + 1;
+  }
+}
+
+TEST_CASE("an experiment of its own: the tree, and the line of the list") {
+  CHECK(renderExperiment(trial(), kNow, Colour::kNone) ==
+        "Name:            shop-bbb-2-0\n"
+        "Namespace:       prod\n"
+        "Status:          ◌ Running\n"
+        "Images:          r.example/shop:2 (Σ:new)\n"
+        "\n"
+        "NAME                            KIND         STATUS     AGE  INFO\n"
+        "Σ shop-bbb-2-0                  Experiment   ◌ Running  30s\n"
+        "├──⧉ shop-bbb-2-0-new           ReplicaSet   ✔ Healthy  30s\n"
+        "│  └──□ shop-bbb-2-0-new-k8k8k  Pod          ✔ Running  30s  ready:1/1\n"
+        "└──α shop-bbb-2-0-errors        AnalysisRun  ◌ Running  20s  ✔ 1\n");
+  const ExperimentSummary running = summarizeExperiment(trial().experiment, kNow);
+  CHECK(running.status == "Running");
+  CHECK(running.duration == "5m");
+  CHECK(running.remaining == "4m40s");
+  CHECK(running.age == "30s");
+  const ExperimentSummary unset = summarizeExperiment(yaml("{metadata: {name: x}}"), kNow);
+  CHECK(unset.duration == "-");
+  CHECK(unset.remaining == "-");
 }
