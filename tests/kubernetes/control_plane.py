@@ -29,6 +29,7 @@ RESOURCES = {
     "Namespace": "api/v1/namespaces", "Service": "api/v1/services", "Pod": "api/v1/pods", "Node": "api/v1/nodes", "Event": "api/v1/events",
     "ServiceAccount": "api/v1/serviceaccounts", "ReplicaSet": "apis/apps/v1/replicasets", "Deployment": "apis/apps/v1/deployments",
     "Lease": "apis/coordination.k8s.io/v1/leases", "Rollout": "apis/argoproj.io/v1alpha1/rollouts",
+    "Experiment": "apis/argoproj.io/v1alpha1/experiments",
     "AnalysisRun": "apis/argoproj.io/v1alpha1/analysisruns", "AnalysisTemplate": "apis/argoproj.io/v1alpha1/analysistemplates",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }
