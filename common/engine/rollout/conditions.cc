@@ -242,7 +242,7 @@ void abortOnDeadline(Pass& pass) {
 }
 
 void writeConditions(Pass& pass) {
-  removeCondition(pass.next.conditions, model::condition::kInvalidSpec);
+  if (!pass.in.still_invalid) removeCondition(pass.next.conditions, model::condition::kInvalidSpec);
   const bool became_unhealthy = writeHealthy(pass);
   writeCompleted(pass);
   writeProgressing(pass, became_unhealthy);
@@ -252,9 +252,7 @@ void writeConditions(Pass& pass) {
   writeWaiting(pass);
 }
 
-void reportInvalid(Pass& pass, const std::string& error) {
-  pass.next = pass.old();
-  pass.next.observed_generation = std::to_string(pass.in.generation);
+void writeInvalid(Pass& pass, const std::string& error) {
   const std::string message = fmt::format("The Rollout \"{}\" is invalid: {}", pass.in.name, error);
   const Condition* before = findCondition(pass.next.conditions, model::condition::kInvalidSpec);
   if (before == nullptr || before->message != message) {
@@ -263,6 +261,12 @@ void reportInvalid(Pass& pass, const std::string& error) {
   }
   pass.next.phase = model::RolloutPhase::kDegraded;
   pass.next.message = fmt::format("{}: {}", model::reason::kInvalidSpec, message);
+}
+
+void reportInvalid(Pass& pass, const std::string& error) {
+  pass.next = pass.old();
+  pass.next.observed_generation = std::to_string(pass.in.generation);
+  writeInvalid(pass, error);
   if (pass.next != pass.old()) act(pass, PatchStatus{pass.next, false});
   // What is missing may turn up without an event that concerns this Rollout.
   lookAgain(pass, pass.now + 10s);

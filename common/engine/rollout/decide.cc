@@ -7,6 +7,9 @@
 namespace towpath::rollout {
 namespace {
 
+// What keeps a Rollout from being carried out may go by ways that no watch shows.
+constexpr Duration kStuckRetry = 10s;
+
 void prepare(Pass& pass) {
   const ReplicaSet* fresh = newSet(pass);
   // The delay of an abort is no way back to what ran before: after a retry the version is judged anew.
@@ -19,7 +22,7 @@ void prepare(Pass& pass) {
 
 void decideStrategy(Pass& pass) {
   syncRevision(pass);
-  noteWaiting(pass);
+  if (!pass.in.still_invalid) noteWaiting(pass);
   beginStatus(pass);
   if (pass.spec().blueGreen() != nullptr && (!isHalted(pass) || isAborted(pass))) {
     switchService(pass, ServiceRole::kPreview, newSet(pass), ServiceCheck::kNone);
@@ -42,7 +45,7 @@ Decision decideOn(const World& world, WallTime now) {
     reportInvalid(pass, *error);
     return std::move(pass.decision);
   }
-  noteWorkload(pass);
+  if (!world.still_invalid) noteWorkload(pass);
   if (newSet(pass) == nullptr) {
     createNewSet(pass);
     return std::move(pass.decision);
@@ -60,6 +63,12 @@ Decision decideOn(const World& world, WallTime now) {
 }  // namespace
 
 Decision decide(const World& world, WallTime now) {
+  if (const std::optional<World> aborted = abortAnyway(world)) {
+    Decision decision = decideOn(*aborted, now);
+    const WallTime retry = now + kStuckRetry;
+    decision.look_again_at = std::min(decision.look_again_at.value_or(retry), retry);
+    return decision;
+  }
   const std::optional<World> held = holdNewVersion(world);
   return decideOn(held ? *held : world, now);
 }

@@ -21,6 +21,16 @@ void setRolloutRevision(Pass& pass, int revision) {
   event(pass, "RolloutUpdated", fmt::format("Rollout updated to revision {}", revision));
 }
 
+// What ran before goes on, and so does its phase, until the deadline. The first version has none yet.
+void writeCreationPhase(Pass& pass) {
+  const model::Condition* progressing = findCondition(pass.next.conditions, model::condition::kProgressing);
+  const auto deadline = std::chrono::seconds(pass.spec().progress_deadline_seconds);
+  const bool overdue = progressing->last_update_time + deadline < pass.now;
+  if (!overdue && pass.next.phase != model::RolloutPhase::kNone) return;
+  pass.next.phase = overdue ? model::RolloutPhase::kDegraded : model::RolloutPhase::kProgressing;
+  pass.next.message = fmt::format("{}: {}", progressing->reason, progressing->message);
+}
+
 void reportCreateFailure(Pass& pass, const CreateFailure& failure) {
   pass.next = pass.old();
   if (failure.collision) {
@@ -32,10 +42,9 @@ void reportCreateFailure(Pass& pass, const CreateFailure& failure) {
   const bool changed =
       setCondition(pass.next.conditions, {model::condition::kProgressing, model::ConditionStatus::kFalse,
                                           model::reason::kReplicaSetCreateError, message, pass.stamp, pass.stamp});
-  if (changed) {
-    act(pass, PatchStatus{pass.next, false});
-    event(pass, model::reason::kReplicaSetCreateError, message, EventType::kWarning);
-  }
+  writeCreationPhase(pass);
+  if (pass.next != pass.old()) act(pass, PatchStatus{pass.next, false});
+  if (changed) event(pass, model::reason::kReplicaSetCreateError, message, EventType::kWarning);
   lookAgain(pass, pass.now + 10s);
 }
 

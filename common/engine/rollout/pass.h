@@ -91,6 +91,7 @@ void switchService(Pass& pass, ServiceRole role, const ReplicaSet* target, Servi
 // -----------------------------------------------------------------------------------------------
 std::optional<std::string> unsupported(const World& world);                       // unsupported.cc
 void reportInvalid(Pass& pass, const std::string& error);                         // conditions.cc
+void writeInvalid(Pass& pass, const std::string& error);                          // conditions.cc: condition, phase
 void createNewSet(Pass& pass);                                                    // identity.cc
 void syncRevision(Pass& pass);                                                    // identity.cc
 void collectHistory(Pass& pass);                                                  // identity.cc
@@ -101,6 +102,7 @@ void reconcileMetadata(Pass& pass);                                             
 void noteWorkload(Pass& pass);                                                    // workload.cc
 void scaleDownWorkload(Pass& pass, bool promoted);                                // workload.cc
 std::optional<World> holdNewVersion(const World& world);                          // new_version.cc
+std::optional<World> abortAnyway(const World& world);                             // abort_anyway.cc
 void noteWaiting(Pass& pass);                                                     // new_version.cc: the annotation
 void writeWaiting(Pass& pass);                                                    // new_version.cc: conditions
 std::int32_t limitedWeight(const Pass& pass, std::int32_t weight);                // weight_limit.cc

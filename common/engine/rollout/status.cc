@@ -98,9 +98,10 @@ void writePatch(Pass& pass) {
 }
 
 // A controller that was here before us may encode the steps in another way. While nobody has edited the object since, a
-// different hash says nothing: it is adopted.
+// different hash says nothing: it is adopted. A generation that was found invalid has been observed, but not its steps.
 bool stepHashIsForeign(const Pass& pass) {
   const model::RolloutStatus& old = pass.old();
+  if (findCondition(old.conditions, model::condition::kInvalidSpec) != nullptr) return false;
   return !old.current_step_hash.empty() && old.observed_generation == std::to_string(pass.in.generation);
 }
 
@@ -118,6 +119,7 @@ void beginStatus(Pass& pass) {
   model::RolloutStatus& next = pass.next;
   next = {};
   if (pass.in.workload) next.workload_observed_generation = pass.in.workload->generation;
+  if (pass.in.still_invalid) next.workload_observed_generation = old.workload_observed_generation;
   next.current_pod_hash = newHash(pass);
   next.stable_rs = old.stable_rs;
   next.collision_count = old.collision_count;
@@ -179,6 +181,7 @@ void finishStatus(Pass& pass) {
   writePauses(pass);
   writeConditions(pass);
   writePhase(pass);
+  if (pass.in.still_invalid) writeInvalid(pass, *pass.in.still_invalid);
   writeDuration(pass);
   writePatch(pass);
   // An abort that this pass decided on takes traffic back in the same turn.

@@ -179,7 +179,8 @@ struct World {
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
   std::optional<WorkloadView> workload;
-  std::optional<WaitingVersion> waiting;  // set by decide() itself
+  std::optional<WaitingVersion> waiting;     // set by decide() itself
+  std::optional<std::string> still_invalid;  // … : `invalid`, while an abort is carried out all the same
 
   bool operator==(const World&) const = default;
 };
