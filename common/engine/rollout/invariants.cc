@@ -134,13 +134,22 @@ void trafficStaysServed(const Check& check) {
     const bool emptied = old != nullptr && old->replicas > 0 && set.replicas == 0;
     if (emptied && carriesTraffic(check.after, set))
       check.fail(fmt::format("{} is emptied while it gets traffic", set.name));
+    const bool resized = old != nullptr && old->desired_replicas != check.wanted();
+    if (emptied && !resized && check.routed() && check.before.traffic.verified == false)
+      check.fail(fmt::format("{} is emptied before the data plane does what was set", set.name));
   }
 }
 
 void statusIsSound(const Check& check, const model::RolloutStatus& next) {
   const model::RolloutStatus& old = check.before.status;
   const std::int32_t count = check.canary() == nullptr ? 0 : static_cast<std::int32_t>(check.canary()->steps.size());
-  if (next.current_step_index && (*next.current_step_index < 0 || *next.current_step_index > count)) {
+  const bool invalid = findCondition(next.conditions, model::condition::kInvalidSpec) != nullptr;
+  // An invalid spec, or a ReplicaSet that cannot be made, leaves the status of before: until then it is not known what
+  // an abort is of, or how many steps there are.
+  const bool postponed = invalid || check.before.create_failure.has_value();
+  const bool in_range =
+      !next.current_step_index || (*next.current_step_index >= 0 && *next.current_step_index <= count);
+  if (!in_range && !postponed) {
     check.fail(fmt::format("step index {} of {}", *next.current_step_index, count));
   }
   if (next.canary.weights && check.canary() != nullptr) {
@@ -148,9 +157,6 @@ void statusIsSound(const Check& check, const model::RolloutStatus& next) {
     for (const model::WeightDestination& extra : next.canary.weights->additional) sum += extra.weight;
     if (sum != check.canary()->maxWeight()) check.fail(fmt::format("weights sum to {}", sum));
   }
-  const bool invalid = findCondition(next.conditions, model::condition::kInvalidSpec) != nullptr;
-  // Nor while the new ReplicaSet cannot be made: until then it is not known what the abort is of.
-  const bool postponed = invalid || check.before.create_failure.has_value();
   if (next.abort && !next.aborted_at && !postponed) check.fail("aborted without a time");
   if (next.abort && !next.pause_conditions.empty() && !postponed) check.fail("aborted and paused");
   const bool retracted = old.stable_rs == old.current_pod_hash || old.promote_full ||

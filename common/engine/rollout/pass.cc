@@ -22,6 +22,13 @@ bool carriesTraffic(const Pass& pass, const ReplicaSet& set) {
          (applied.stable_hash == set.hash && applied.canary_weight < most);
 }
 
+// The data plane still does something else than what was set: who gets how much of the traffic is not known, and nobody
+// who may get some is made smaller. A new number of replicas is carried out all the same.
+bool awaitsDataPlane(const Pass& pass, const ReplicaSet& set) {
+  if (!trafficRouted(pass) || pass.world.traffic.verified != false || pass.wanted() == 0) return false;
+  return set.desired_replicas == pass.wanted();
+}
+
 }  // namespace
 
 Pass::Pass(const World& given, WallTime time)
@@ -153,6 +160,10 @@ bool scale(Pass& pass, const std::string& name, std::int32_t to) {
   const std::int32_t from = set->replicas;
   const bool would_cut_traffic = to == 0 && from > 0 && pass.wanted() > 0 && carriesTraffic(pass, *set);
   if (would_cut_traffic) to = from;
+  if (to < from && awaitsDataPlane(pass, *set)) {
+    to = from;
+    lookAgain(pass, pass.now + 10s);
+  }
   if (from == to && set->desired_replicas == pass.wanted()) return false;
   act(pass, ScaleReplicaSet{name, from, to, pass.wanted()});
   if (from == to) return false;
