@@ -46,8 +46,12 @@ Counts routedCounts(const Pass& pass, const std::optional<model::TrafficWeights>
   const model::SetCanaryScaleStep* scale = fullCanary(pass) && !isAborted(pass) ? nullptr : canaryScale(pass);
   const std::int32_t weight = desiredCanaryWeight(pass);
   const bool explicit_size = scale != nullptr && scale->replicas.has_value();
+  const bool own_scale = scale != nullptr && !pass.in.extensions.limit_weight_to_ready;
   Counts counts;
   counts.canary = explicit_size ? *scale->replicas : withMinimum(shareOf({wanted, weight, most}), minimum, wanted);
+  // A lower step: the pods stay until the weight has gone, which waits for stable.
+  const bool weighted = weights && weights->canary.hash == newHash(pass) && !isAborted(pass) && !own_scale;
+  if (weighted) counts.canary = std::max(counts.canary, shareOf({wanted, weights->canary.weight, most}));
   counts.stable = wanted;
   if (!canary.dynamic_stable_scale) return counts;
   counts.stable = shareOf({wanted, most - (explicit_size ? 0 : weight), most});
