@@ -69,13 +69,16 @@ const AnalysisRunView* adoptable(const Pass& pass, AnalysisType type, std::strin
   return best;
 }
 
-bool needsNewRun(const Pass& pass, const AnalysisRunView* run) {
+// A person went on after a verdict that left it open. It has to be the one that the status told them of: what a run has
+// just found is news, however the pause before it ended.
+bool needsNewRun(const Pass& pass, const AnalysisRunView* run, const std::optional<AnalysisRunRef>& told) {
   if (run == nullptr) return true;
   const model::RolloutStatus& old = pass.old();
   const bool resumed = old.controller_pause && !hasPause(old, model::PauseReason::kCanaryPauseStep) &&
                        !hasPause(old, model::PauseReason::kBlueGreenPause) &&
                        !hasPause(old, model::PauseReason::kInconclusiveAnalysisRun);
-  if (resumed && run->phase == AnalysisPhase::kInconclusive) return true;
+  const bool open = told && told->name == run->name && told->phase == AnalysisPhase::kInconclusive;
+  if (resumed && open) return true;
   return old.aborted_at.has_value() && !old.abort;  // a retry
 }
 
@@ -149,7 +152,7 @@ bool reconcile(Pass& pass, const Slot& slot, Wish wish) {
         slot.after = slot.before;
         break;
       }
-      if (needsNewRun(pass, run)) {
+      if (needsNewRun(pass, run, slot.before)) {
         run = adoptable(pass, slot.type, run == nullptr ? std::string_view{} : std::string_view{run->name});
         if (run == nullptr) {
           startRun(pass, slot.type);
