@@ -113,7 +113,9 @@ void recordWeights(Pass& pass, const TrafficSetting& setting) {
   const std::optional<model::TrafficWeights>& before = pass.old().canary.weights;
   const bool same = before && before->canary == weights.canary && before->stable == weights.stable &&
                     before->additional == weights.additional;
-  if (!same) {
+  const bool moved =
+      !before || before->canary.weight != weights.canary.weight || before->additional != weights.additional;
+  if (!same && moved) {
     const std::string from = before ? fmt::format("from {} ", before->canary.weight) : "";
     const bool others = before && before->additional != weights.additional;
     eventAfterPatch(pass, "TrafficWeightUpdated",
