@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "api/validate.h"
 #include "cluster/cache.h"
 #include "cluster/events.h"
 #include "cluster/kinds.h"
@@ -18,36 +17,6 @@
 namespace towpath::coordinator {
 
 namespace {
-
-// Keeps what a look-up found for as long as the rule looks at it.
-class Found {
- public:
-  explicit Found(std::vector<Value>& kept) : kept_(kept) { kept_.reserve(kMost); }
-  const Value* operator()(const cluster::ObjectRef& object) {
-    if (!object || kept_.size() == kMost) return nullptr;
-    return &kept_.emplace_back(object->parse());
-  }
-
- private:
-  static constexpr std::size_t kMost = 256;  // of one Rollout; no reallocation under the rule's feet
-  std::vector<Value>& kept_;
-};
-
-// The first thing that is wrong with a Rollout, also with what it refers to.
-std::optional<std::string> firstFault(const Value& rollout, const control::Caches& caches) {
-  if (api::FieldErrors own = api::validateRollout(rollout); !own.empty()) return api::describe(own.front());
-  std::vector<Value> kept;
-  Found found(kept);
-  std::string ns(cluster::namespaceOf(rollout));
-  api::References references{
-      .service = [&](std::string_view name) { return found(caches.services->find(ns, name)); },
-      .analysis_template = [&](std::string_view name) { return found(caches.analysis_templates->find(ns, name)); },
-      .cluster_analysis_template =
-          [&](std::string_view name) { return found(caches.cluster_analysis_templates->find("", name)); }};
-  api::FieldErrors referred = api::validateReferences(rollout, references);
-  if (referred.empty()) return std::nullopt;
-  return api::describe(referred.front());
-}
 
 cluster::CacheOptions optional(cluster::CacheOptions options) {
   options.unserved = cluster::Unserved::kEmpty;
@@ -67,12 +36,13 @@ struct Delivery::Impl {
         http_routes(parts.loop, parts.api, cluster::kHttpRoutes, optional({.ns = parts.ns})),
         pods(parts.loop, parts.api, cluster::kPods, {.ns = parts.ns}),
         deployments(parts.loop, parts.api, cluster::kDeployments, {.ns = parts.ns}),
+        pod_templates(parts.loop, parts.api, cluster::kPodTemplates, optional({.ns = parts.ns})),
         experiments(parts.loop, parts.api, cluster::kExperiments, {.ns = parts.ns}),
         jobs(parts.loop, parts.api, cluster::kJobs,
              optional({.ns = jobNamespace(parts), .label_selector = metrics::kJobRunUid})),
         caches{
             &rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_analysis_templates,
-            &http_routes, &pods,         &deployments, nullptr,        &experiments},
+            &http_routes, &pods,         &deployments, &pod_templates, &experiments},
         events(parts.loop, parts.api, "rollouts-controller"),
         step_plugins(parts.loop, std::move(parts.step_plugins)),
         rollout(rolloutContext(parts)),
@@ -80,13 +50,11 @@ struct Delivery::Impl {
         experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches}) {}
 
   control::RolloutContext rolloutContext(const Parts& parts) {
-    control::TemplateFacts facts = control::peerFacts();
-    facts.validate = [this](const Value& object) { return firstFault(object, caches); };
     return {.loop = &parts.loop,
             .api = &parts.api,
             .events = &events,
             .caches = caches,
-            .facts = std::move(facts),
+            .facts = control::peerFacts(),
             .step_plugins = &step_plugins,
             .route_reports = parts.route_reports};
   }
@@ -111,7 +79,7 @@ struct Delivery::Impl {
   }
 
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_analysis_templates,
-      http_routes, pods, deployments, experiments, jobs;
+      http_routes, pods, deployments, pod_templates, experiments, jobs;
   control::Caches caches;
   cluster::EventRecorder events;
   control::CommandPlugins step_plugins;
@@ -134,7 +102,8 @@ Delivery::~Delivery() = default;
 void Delivery::startCaches() {
   for (cluster::Cache* cache : {&impl_->rollouts, &impl_->replica_sets, &impl_->services, &impl_->analysis_runs,
                                 &impl_->analysis_templates, &impl_->cluster_analysis_templates, &impl_->http_routes,
-                                &impl_->pods, &impl_->deployments, &impl_->experiments, &impl_->jobs}) {
+                                &impl_->pods, &impl_->deployments, &impl_->pod_templates, &impl_->experiments,
+                                &impl_->jobs}) {
     cache->start();
   }
 }

@@ -48,7 +48,8 @@ PodSpec containers!:[Container]@name initContainers:[Container]@name ephemeralCo
   enableServiceLinks:b shareProcessNamespace:b schedulerName:s priority:i priorityClassName:s preemptionPolicy:s
   readinessGates:[obj] overhead:{q} setHostnameAsFQDN:b os:obj resources:Resources schedulingGates:[obj]@name
   resourceClaims:[obj]@name workloadRef:obj
-PodTemplate metadata:obj spec:PodSpec
+PodTemplateSpec metadata:obj spec:PodSpec
+PodTemplate template:PodTemplateSpec
 Pod spec:PodSpec status:obj
 Condition type!:s status!:s reason:s message:s lastTransitionTime:t lastUpdateTime:t lastProbeTime:t observedGeneration:i
 ServicePort name:s port!:i targetPort:ios nodePort:i protocol:s(TCP|UDP|SCTP) appProtocol:s
@@ -72,11 +73,11 @@ Node spec:NodeSpec status:obj
 NamespaceSpec finalizers:[s]
 NamespaceStatus phase:s conditions:[Condition]@type
 Namespace spec:NamespaceSpec status:NamespaceStatus
-ReplicaSetSpec replicas:i minReadySeconds:i selector!:LabelSelector template:PodTemplate
+ReplicaSetSpec replicas:i minReadySeconds:i selector!:LabelSelector template:PodTemplateSpec
 ReplicaSetStatus replicas:i fullyLabeledReplicas:i readyReplicas:i availableReplicas:i terminatingReplicas:i observedGeneration:i
   conditions:[Condition]@type
 ReplicaSet spec:ReplicaSetSpec status:ReplicaSetStatus
-DeploymentSpec replicas:i minReadySeconds:i selector!:LabelSelector template!:PodTemplate strategy:obj revisionHistoryLimit:i
+DeploymentSpec replicas:i minReadySeconds:i selector!:LabelSelector template!:PodTemplateSpec strategy:obj revisionHistoryLimit:i
   paused:b progressDeadlineSeconds:i
 Deployment spec:DeploymentSpec status:obj
 Endpoint addresses!:[s] conditions:obj hostname:s nodeName:s zone:s targetRef:ObjectReference hints:obj deprecatedTopology:{s}
@@ -84,7 +85,7 @@ EndpointPort name:s port:i protocol:s appProtocol:s
 EndpointSlice addressType!:s endpoints!:[Endpoint] ports:[EndpointPort]
 LeaseSpec holderIdentity:s leaseDurationSeconds:i acquireTime:t renewTime:t leaseTransitions:i strategy:s preferredHolder:s
 Lease spec:LeaseSpec
-JobSpec template!:PodTemplate parallelism:i completions:i completionMode:s backoffLimit:i backoffLimitPerIndex:i
+JobSpec template!:PodTemplateSpec parallelism:i completions:i completionMode:s backoffLimit:i backoffLimitPerIndex:i
   maxFailedIndexes:i activeDeadlineSeconds:i ttlSecondsAfterFinished:i suspend:b selector:LabelSelector manualSelector:b
   podFailurePolicy:obj podReplacementPolicy:s successPolicy:obj managedBy:s
 Job spec:JobSpec status:obj
@@ -121,6 +122,7 @@ HTTPRoute spec!:HTTPRouteSpec status:obj
 
 constexpr std::string_view kTable = R"(
 kind v1 Pod pods short=po cat=all status gen fields=spec.nodeName,spec.restartPolicy,spec.schedulerName,status.phase,status.podIP
+kind v1 PodTemplate podtemplates gen
 kind v1 Service services short=svc cat=all status fields=spec.clusterIP,spec.type
 kind v1 ConfigMap configmaps short=cm
 kind v1 Secret secrets fields=type

@@ -298,6 +298,7 @@ void checkRules(const Kind& kind, const Value* old, const Value& object, std::ve
   if (resource == cluster::kJobs) checkJob(object, causes);
   if (resource == cluster::kServices) checkService(object, causes);
   if (resource == cluster::kPods) checkPodSpec(object["spec"], "spec", causes);
+  if (resource == cluster::kPodTemplates) checkPodSpec(object["template"]["spec"], "template.spec", causes);
   if (resource == cluster::kReplicaSets || resource == cluster::kDeployments || resource == cluster::kJobs) {
     checkPodSpec(object["spec"]["template"]["spec"], "spec.template.spec", causes);
   }

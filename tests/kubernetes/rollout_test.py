@@ -112,6 +112,50 @@ def test_scaling_in_the_middle_keeps_the_shares(workspace):
     workspace.wait_sizes("web", {1: (4, 4), 2: (4, 4)})
 
 
+def test_an_autoscaler_scales_it_in_the_middle_of_an_update(workspace):
+    workspace.create(rollout("web", {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}, replicas=2))
+    workspace.wait_phase("web", "Healthy")
+    workspace.set_version("web", 2)
+    workspace.wait_phase("web", "Paused")
+    workspace.wait_sizes("web", {1: (1, 1), 2: (1, 1)})
+    # No metrics are needed to get to the least that it allows.
+    workspace.create({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+                      "spec": {"scaleTargetRef": {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"},
+                               "minReplicas": 6, "maxReplicas": 8}})
+    workspace.wait_sizes("web", {1: (3, 3), 2: (3, 3)}, timeout=120)
+    status = workspace.wait_phase("web", "Paused", currentStepIndex=1)
+    assert status["HPAReplicas"] == 6
+    assert workspace.get("Rollout", "web")["spec"]["replicas"] == 6
+    # What it reads: the pods that there are, and how to find them.
+    scale = workspace.cluster.request("GET", workspace.cluster.path("Rollout", workspace.namespace, "web", "scale"))[0]
+    assert scale["status"] == {"replicas": 6, "selector": "app=web"}
+
+
+def test_a_pod_template_as_workload(workspace):
+    template = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "web"}, "template": pod_template("web", 1)}
+    referring = rollout("web", CANARY, workloadRef={"apiVersion": "v1", "kind": "PodTemplate", "name": "web"})
+    del referring["spec"]["template"]
+    workspace.create(template, referring)
+    workspace.wait_phase("web", "Healthy")
+    workspace.wait_sizes("web", {1: (5, 5)})
+    workspace.cluster.patch("PodTemplate", workspace.namespace, "web", {"template": pod_template("web", 2)})
+    workspace.wait_phase("web", "Paused", currentStepIndex=1)
+    workspace.wait_sizes("web", {1: (4, 4), 2: (1, 1)})
+
+
+def test_an_abort_although_what_it_refers_to_is_gone(workspace):
+    strategy = {"canary": {"canaryService": "web-canary", "stableService": "web", "steps": [{"setWeight": 40}, {"pause": {}}]}}
+    workspace.create(service("web", "web"), service("web-canary", "web"), rollout("web", strategy))
+    workspace.wait_phase("web", "Healthy")
+    workspace.set_version("web", 2)
+    workspace.wait_phase("web", "Paused")
+    workspace.cluster.delete("Service", workspace.namespace, "web-canary")
+    wait_until(lambda: "InvalidSpec" in workspace.status("web").get("message", ""), 60, "the Rollout is invalid")
+    workspace.towpath("abort", "web")
+    workspace.wait_sizes("web", {1: (5, 5)})
+    assert workspace.status("web")["abortedAt"] and "InvalidSpec" in workspace.status("web")["message"]
+
+
 def test_a_deployment_that_nobody_refers_to_is_never_written(workspace):
     workspace.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "other"},
                       "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "other"}}, "template": pod_template("other", 1)}},

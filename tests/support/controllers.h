@@ -35,6 +35,7 @@ struct Controllers {
         http_routes(parts.loop, parts.api, cluster::kHttpRoutes),
         pods(parts.loop, parts.api, cluster::kPods),
         deployments(parts.loop, parts.api, cluster::kDeployments),
+        pod_templates(parts.loop, parts.api, cluster::kPodTemplates),
         experiments(parts.loop, parts.api, cluster::kExperiments),
         jobs(parts.loop, parts.api, cluster::kJobs, {.label_selector = metrics::kJobRunUid}),
         events(parts.loop, parts.api, "rollouts-controller"),
@@ -53,8 +54,9 @@ struct Controllers {
                   .jobs = &jobs,
                   .providers = withApi(std::move(parts.providers), parts.api, jobs)}),
         experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches()}) {
-    for (cluster::Cache* cache : {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates,
-                                  &cluster_templates, &http_routes, &pods, &deployments, &experiments, &jobs}) {
+    for (cluster::Cache* cache :
+         {&rollouts, &replica_sets, &services, &analysis_runs, &analysis_templates, &cluster_templates, &http_routes,
+          &pods, &deployments, &pod_templates, &experiments, &jobs}) {
       cache->start();
     }
     rollout.start();
@@ -64,7 +66,7 @@ struct Controllers {
 
   Caches caches() {
     return {&rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_templates,
-            &http_routes, &pods,         &deployments, nullptr,        &experiments};
+            &http_routes, &pods,         &deployments, &pod_templates, &experiments};
   }
 
   static metrics::ProviderContext withApi(metrics::ProviderContext context, cluster::ObjectApi& api,
@@ -75,7 +77,7 @@ struct Controllers {
   }
 
   cluster::Cache rollouts, replica_sets, services, analysis_runs, analysis_templates, cluster_templates, http_routes,
-      pods, deployments, experiments, jobs;
+      pods, deployments, pod_templates, experiments, jobs;
   cluster::EventRecorder events;
   RolloutController rollout;
   AnalysisController analysis;

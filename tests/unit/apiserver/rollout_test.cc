@@ -56,6 +56,46 @@ TEST_CASE("bad rollouts are refused with the field's path, and nothing is stored
   }
 }
 
+TEST_CASE("an autoscaler and kubectl scale meet a rollout at its scale subresource") {
+  Harness api;
+  const Value made = api.made(cluster::kRollouts, kRollout);
+  REQUIRE(api.patch(cluster::kRollouts, "web", PatchType::kMerge,
+                    "{status: {replicas: 5, HPAReplicas: 3, selector: app=web}}", {.subresource = "status"}));
+  const auto scale = api.registry.scaleOf(*api.kind(cluster::kRollouts), "default", "web");
+  REQUIRE(scale);
+  CHECK((*scale)["spec"]["replicas"].asInt() == 2);
+  // Of a blue-green rollout the pods that serve, not those of the preview.
+  CHECK((*scale)["status"]["replicas"].asInt() == 3);
+  CHECK((*scale)["status"]["selector"].asString() == "app=web");
+
+  REQUIRE(api.patch(cluster::kRollouts, "web", PatchType::kMerge, "{spec: {replicas: 7}}", {.subresource = "scale"}));
+  const Value scaled = api.get(cluster::kRollouts, "web");
+  CHECK(scaled["spec"]["replicas"].asInt() == 7);
+  CHECK(scaled["metadata"]["generation"].asInt() == made["metadata"]["generation"].asInt() + 1);
+  CHECK(scaled["spec"]["template"] == made["spec"]["template"]);
+  CHECK(scaled["status"]["HPAReplicas"].asInt() == 3);
+  CHECK(!api.patch(cluster::kRollouts, "web", PatchType::kMerge, "{spec: {replicas: -1}}", {.subresource = "scale"}));
+}
+
+TEST_CASE("a pod template is kept as it is, and counts its changes") {
+  Harness api;
+  constexpr auto kTemplate = R"(
+metadata: {name: web}
+template:
+  metadata: {labels: {app: web}}
+  spec: {containers: [{name: app, image: 'shop:1'}]}
+)";
+  const Value made = api.made(cluster::kPodTemplates, kTemplate);
+  CHECK(made["metadata"]["generation"].asInt() == 1);
+  REQUIRE(api.patch(cluster::kPodTemplates, "web", PatchType::kStrategicMerge,
+                    "{template: {spec: {containers: [{name: app, image: 'shop:2'}]}}}"));
+  const Value changed = api.get(cluster::kPodTemplates, "web");
+  CHECK(changed["template"]["spec"]["containers"][0]["image"].asString() == "shop:2");
+  CHECK(changed["template"]["metadata"]["labels"]["app"].asString() == "web");
+  CHECK(changed["metadata"]["generation"].asInt() == 2);
+  CHECK(!api.patch(cluster::kPodTemplates, "web", PatchType::kMerge, "{template: {spec: {containers: []}}}"));
+}
+
 TEST_CASE("status is written apart from the spec, field by field") {
   Harness api;
   api.made(cluster::kRollouts, kRollout);

@@ -60,6 +60,16 @@ spec:
     spec: {containers: [{name: web, image: v1}]}
 )";
 
+// It has no selector: the Rollout needs one of its own.
+constexpr const char* kPodTemplate = R"(
+apiVersion: v1
+kind: PodTemplate
+metadata: {name: shop, namespace: default}
+template:
+  metadata: {labels: {app: shop}}
+  spec: {containers: [{name: web, image: v1}]}
+)";
+
 }  // namespace
 
 TEST_CASE("taking over: a ReplicaSet with another hash and a defaulted template is recognised, not made again") {
@@ -159,10 +169,14 @@ TEST_CASE("workloadRef: what is missing or can't be referred to is said, and men
   harness.untilPhase("Degraded");
   CHECK(harness.rolloutStatus()["message"].asString().find("apps/v1/DaemonSet is not supported") != std::string::npos);
   CHECK(harness.sizes() == "v1 3");
-  harness.patch(cluster::kRollouts, "shop", "spec: {workloadRef: {apiVersion: v1, kind: PodTemplate}}");
-  harness.until("the kind is named", [&] {
-    return harness.rolloutStatus()["message"].asString().find("PodTemplate is not served here") != std::string::npos;
+  harness.patch(cluster::kRollouts, "shop",
+                "spec: {selector: {matchLabels: {app: shop}}, workloadRef: {apiVersion: v1, kind: PodTemplate}}");
+  harness.until("the missing one is named", [&] {
+    return harness.rolloutStatus()["message"].asString().find("podtemplates \"shop\" not found") != std::string::npos;
   });
+  harness.apply(cluster::kPodTemplates, kPodTemplate);
+  harness.untilPhase("Healthy");
+  CHECK(harness.sizes() == "v1 3");
 }
 
 TEST_CASE("ping-pong over a route: weights go to the service in turn, and no selector moves at promotion") {
