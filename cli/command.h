@@ -89,7 +89,9 @@ struct SimulateOptions {
   std::vector<std::string> faults;  // play/fault.h
   std::string ready_after = "5s";
   std::string promote_after = "30s";  // or "never"
+  std::string step_takes = "10s";
   std::string until = "24h";
+  double speed = 0;              // as many times as fast as the update would be; 0: all at once
   std::string output = "table";  // or "json"
 };
 // 0: the new version becomes the stable one; 1: it does not.

@@ -250,9 +250,12 @@ void addSimulate(CLI::App& app, Arguments& a) {
   verb->footer(
       "Examples:\n  towpath simulate -f rollout.yaml -f analysis.yaml --set-image shop=registry.example/shop:2\n"
       "  towpath simulate -f shop/ --metrics incident.csv --promote-after never\n"
-      "  towpath simulate -f rollout.yaml --fault canary-never-ready -o json\n\n"
+      "  towpath simulate -f rollout.yaml --fault canary-never-ready -o json\n"
+      "  towpath simulate -f rollout.yaml --speed 60\n\n"
       "The first column of --metrics is the time in seconds after the update, each other one a metric by its name.\n"
-      "Faults: canary-never-ready, canary-unready@TIME, pod-crash@TIME, metric-error[=METRIC]@TIME, abort@TIME.\n"
+      "Faults: canary-never-ready, canary-unready@TIME, pod-crash@TIME, metric-error[=METRIC]@TIME, abort@TIME, "
+      "plugin-fails,\n"
+      "experiment-fails.\n"
       "The exit code is 0 if the new version becomes the stable one.\n");
   verb->callback([&a] { a.offline = [&a] { return simulate(a.simulate); }; });
   verb->fallthrough();
@@ -274,7 +277,11 @@ void addSimulate(CLI::App& app, Arguments& a) {
   };
   timed("--ready-after", o.ready_after, "from a pod's start to its readiness");
   timed("--promote-after", o.promote_after, "how long a person lets a pause wait, or never");
+  timed("--step-takes", o.step_takes, "what a step plugin takes, or an experiment without a duration");
   timed("--until", o.until, "end the play there");
+  verb->add_option("--speed", o.speed, "show it as it would happen, so many times as fast")
+      ->type_name("FACTOR")
+      ->check(CLI::Range(0.001, 1e9));
   verb->add_option("-o,--output", o.output, "table or json")->capture_default_str()->type_name("FORMAT");
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "base/time.h"
 #include "cli/text.h"
 
@@ -45,15 +47,22 @@ Value textsToJson(const std::vector<std::string>& texts) { return Value(Array(te
 
 }  // namespace
 
-std::string renderPlay(const PlayReport& report) {
+std::vector<std::string> renderTimeline(const play::Outcome& outcome) {
   Table table({"TIME", "STEP", "NEW", "OLD-PODS", "NEW-PODS", "PHASE", "WHAT"});
-  for (const play::Moment& moment : report.outcome.moments) {
+  for (const play::Moment& moment : outcome.moments) {
     table.add({formatGoDuration(moment.at), moment.step.empty() ? "-" : moment.step,
                fmt::format("{}%", moment.new_share), podsText(moment.old_version), podsText(moment.new_version),
                moment.phase, fmt::format("{}", fmt::join(moment.notes, "; "))});
   }
-  std::string text = table.render();
-  text += fmt::format("\nEnding:    {}\nCapacity:  {}\n", endingText(report.outcome), capacityText(report.outcome));
+  std::vector<std::string> lines;
+  std::istringstream text(table.render());
+  for (std::string line; std::getline(text, line);) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::string renderSummary(const PlayReport& report) {
+  std::string text =
+      fmt::format("\nEnding:    {}\nCapacity:  {}\n", endingText(report.outcome), capacityText(report.outcome));
   text += listText("Assumed:", report.assumptions);
   text += listText("Would end it early:", report.risks);
   return text;

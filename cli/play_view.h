@@ -15,7 +15,10 @@ struct PlayReport {
   std::vector<std::string> risks;        // what would end the update early
 };
 
-std::string renderPlay(const PlayReport& report);
+// The header of the table, and a line for each moment.
+std::vector<std::string> renderTimeline(const play::Outcome& outcome);
+// What it comes to, what was assumed, and what would end it early.
+std::string renderSummary(const PlayReport& report);
 // {ending, message, endedSeconds, replicas, peak: {pods, seconds}, timeline: [{seconds, step, newShare, old: {pods,
 // ready}, new: {pods, ready}, phase, notes}], assumptions, risks}. Seconds are numbers, with a fraction where there is
 // one.

@@ -1,5 +1,9 @@
 // towpath simulate: a manifest played against the engine that a coordinator runs, with no cluster at hand.
 
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/images.h"
@@ -40,6 +44,7 @@ play::Setup readSetup(const SimulateOptions& options, const play::Manifests& man
   }
   for (const std::string& fault : options.faults) setup.faults.push_back(orFail(play::parseFault(fault)));
   setup.ready_after = durationOf(options.ready_after, "--ready-after");
+  setup.step_takes = durationOf(options.step_takes, "--step-takes");
   setup.until = durationOf(options.until, "--until");
   if (options.promote_after == "never")
     setup.promote_after.reset();
@@ -60,8 +65,37 @@ std::vector<std::string> assumptionsOf(const SimulateOptions& options, const pla
   for (const std::string& metric : outcome.assumed_good) {
     lines.push_back(fmt::format("{} is good whenever it is measured (--metrics with a column of that name)", metric));
   }
+  const auto acted = [&outcome](std::string_view what) {
+    return std::ranges::any_of(outcome.moments, [what](const play::Moment& moment) {
+      return std::ranges::any_of(moment.notes, [what](const std::string& note) { return note.starts_with(what); });
+    });
+  };
+  if (acted("step plugin"))
+    lines.push_back(fmt::format("a step plugin is done after {} (--step-takes)", options.step_takes));
+  if (acted("experiment")) {
+    lines.push_back(fmt::format(
+        "an experiment is successful after its duration, or after {} (--step-takes); its analyses are not played",
+        options.step_takes));
+  }
   for (const std::string& fault : options.faults) lines.push_back("fault " + fault);
   return lines;
+}
+
+// Line by line, at the times of the play. Nothing else is to be done meanwhile, so the process sleeps.
+void show(const PlayReport& report, double speed) {
+  const std::vector<std::string> lines = renderTimeline(report.outcome);
+  print(lines.front() + "\n");
+  Duration shown{};
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const Duration at = i <= report.outcome.moments.size() ? report.outcome.moments[i - 1].at : shown;
+    if (speed > 0) {
+      std::fflush(stdout);
+      std::this_thread::sleep_for(std::chrono::duration<double>(at - shown) / speed);
+    }
+    shown = at;
+    print(lines[i] + "\n");
+  }
+  print(renderSummary(report));
 }
 
 }  // namespace
@@ -78,7 +112,12 @@ int simulate(const SimulateOptions& options) {
   report.outcome = orFail(play::play(setup));
   report.assumptions = assumptionsOf(options, report.outcome);
   report.risks = play::risksOf(setup.update, setup.find);
-  print(json ? json::serializePretty(playToJson(report)) + "\n" : renderPlay(report));
+  if (json && options.speed > 0)
+    throw Failure{{ErrorKind::kInvalid, "goes with a table, for people to look at", "--speed"}};
+  if (json)
+    print(json::serializePretty(playToJson(report)) + "\n");
+  else
+    show(report, options.speed);
   return report.outcome.ending == play::Ending::kHealthy ? 0 : 1;
 }
 

@@ -17,9 +17,12 @@ constexpr Name kNames[] = {
     {"pod-crash", Fault::Kind::kPodCrash, true},
     {"metric-error", Fault::Kind::kMetricError, true},
     {"abort", Fault::Kind::kAbort, true},
+    {"plugin-fails", Fault::Kind::kPluginFails, false},
+    {"experiment-fails", Fault::Kind::kExperimentFails, false},
 };
 constexpr const char* kKnown =
-    "canary-never-ready, canary-unready@TIME, pod-crash@TIME, metric-error[=METRIC]@TIME, abort@TIME";
+    "canary-never-ready, canary-unready@TIME, pod-crash@TIME, metric-error[=METRIC]@TIME, abort@TIME, "
+    "plugin-fails, experiment-fails";
 
 }  // namespace
 

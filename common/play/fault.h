@@ -17,6 +17,8 @@ struct Fault {
     kPodCrash,          // "pod-crash@30s": one of them is replaced, and has to become ready again
     kMetricError,  // "metric-error@60s": from then on measurements are errors; "metric-error=NAME@60s": of this metric
     kAbort,        // "abort@90s": a person aborts
+    kPluginFails,  // "plugin-fails": step plugins answer that they failed
+    kExperimentFails,  // "experiment-fails": experiments fail at their end
   };
   Kind kind = Kind::kCanaryNeverReady;
   Duration at{};       // since the update

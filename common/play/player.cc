@@ -7,6 +7,7 @@
 #include "play/analyses.h"
 #include "play/pods.h"
 #include "play/recorder.h"
+#include "play/stand_ins.h"
 #include "play/world_of.h"
 
 namespace towpath::play {
@@ -57,6 +58,7 @@ class Player {
       : setup_(std::move(setup)),
         world_(worldOf(setup_.stable)),
         pods_(setup_.ready_after),
+        stand_ins_(setup_.ready_after, setup_.step_takes),
         analyses_(setup_.update, setup_.find, measurementsOf(setup_)) {
     world_.spec.restart_at.reset();
   }
@@ -106,6 +108,8 @@ class Player {
     recorder_.note("update applied");
     for (const Fault& fault : setup_.faults) {
       if (fault.kind == Fault::Kind::kCanaryNeverReady) pods_.keepUnready(new_hash_);
+      if (fault.kind == Fault::Kind::kPluginFails) stand_ins_.failPlugins();
+      if (fault.kind == Fault::Kind::kExperimentFails) stand_ins_.failExperiments();
     }
     happen();
     return {};
@@ -120,7 +124,8 @@ class Player {
       look_again_at_ = decision.look_again_at;
       if (Result<void> done = carryOut(decision); !done) return done;
       for (std::string& note : analyses_.turn(world_, now_)) recorder_.note(std::move(note));
-      recorder_.count(world_, now_ - kUpdate);
+      for (std::string& note : stand_ins_.turn(world_, now_)) recorder_.note(std::move(note));
+      recorder_.count(world_, stand_ins_.pods(), now_ - kUpdate);
       if (world_ == before) return {};
     }
     return fail(ErrorKind::kInternal, "the rollout does not come to rest: " + world_.status.message);
@@ -129,6 +134,7 @@ class Player {
   Result<void> carryOut(const rollout::Decision& decision) {
     for (const rollout::Action& action : decision.actions) {
       rollout::applyEffect(world_, action, now_);
+      for (std::string& note : stand_ins_.take(world_, action, now_)) recorder_.note(std::move(note));
       if (const auto* start = std::get_if<rollout::StartAnalysis>(&action)) {
         if (Result<void> started = analyses_.start(world_, *start); !started) return started;
         recorder_.note("analysis " + start->name + " begins");
@@ -145,6 +151,7 @@ class Player {
     };
     consider(pods_.nextChange(world_, now_));
     consider(analyses_.nextLook());
+    consider(stand_ins_.nextChange());
     for (const Fault& fault : setup_.faults) {
       if (isAnEvent(fault) && kUpdate + fault.at > now_) consider(kUpdate + fault.at);
     }
@@ -214,6 +221,7 @@ class Player {
   Setup setup_;
   World world_;
   Pods pods_;
+  StandIns stand_ins_;
   Analyses analyses_;
   Recorder recorder_;
   WallTime now_{};

@@ -24,6 +24,7 @@ struct Setup {
   Trace trace;
   std::vector<Fault> faults;
   Duration ready_after = 5s;                    // from a pod's making to its readiness
+  Duration step_takes = 10s;                    // a step plugin, and an experiment without a duration
   std::optional<Duration> promote_after = 30s;  // a person who is waited for promotes that much later; nullopt: never
   Duration until = 24h;                         // the play ends there
 };
@@ -58,7 +59,7 @@ struct Outcome {
   Duration ended_at{};                    // when the Rollout came to that
   std::string message;                    // of the Rollout's status at the end
   std::int32_t replicas = 0;              // that the spec wants
-  std::int32_t peak_pods = 0;             // most at once, of all versions
+  std::int32_t peak_pods = 0;             // most at once, of all versions, those of experiments too
   Duration peak_at{};                     // when that was first
   std::vector<std::string> assumed_good;  // metrics without a column in the trace
 };

@@ -22,7 +22,9 @@ std::int32_t shareOf(const World& world, const std::string& hash) {
     const rollout::TrafficSetting& applied = *world.traffic.applied;
     const std::int32_t whole = canary->maxWeight();
     const std::int32_t as_canary = applied.canary_hash == hash ? applied.canary_weight : 0;
-    const std::int32_t as_stable = applied.stable_hash == hash ? whole - applied.canary_weight : 0;
+    std::int32_t of_experiments = 0;
+    for (const model::WeightDestination& each : applied.additional) of_experiments += each.weight;
+    const std::int32_t as_stable = applied.stable_hash == hash ? whole - applied.canary_weight - of_experiments : 0;
     return percent(as_canary + as_stable, whole);
   }
   std::int32_t own = 0;
@@ -81,7 +83,6 @@ void Recorder::noteChanges(const World& world) {
 
 void Recorder::record(const World& world, Duration at) {
   noteChanges(world);
-  count(world, at);
   Moment moment = look(world);
   moment.at = at;
   moment.notes = std::exchange(notes_, {});
@@ -94,8 +95,8 @@ void Recorder::record(const World& world, Duration at) {
   outcome_.moments.push_back(std::move(moment));
 }
 
-void Recorder::count(const World& world, Duration at) {
-  const std::int32_t pods = podsOf(world);
+void Recorder::count(const World& world, std::int32_t more, Duration at) {
+  const std::int32_t pods = podsOf(world) + more;
   if (pods <= outcome_.peak_pods) return;
   outcome_.peak_pods = pods;
   outcome_.peak_at = at;

@@ -14,8 +14,9 @@ class Recorder {
   void note(std::string text) { notes_.push_back(std::move(text)); }
   // A moment, if it differs from the last one or there are notes.
   void record(const rollout::World& world, Duration at);
-  // Only the number of pods: between two decisions of one time as well.
-  void count(const rollout::World& world, Duration at);
+  // Only the number of pods, with `more` that no ReplicaSet of the world has: between two decisions of one time as
+  // well.
+  void count(const rollout::World& world, std::int32_t more, Duration at);
   std::size_t size() const { return outcome_.moments.size(); }
   // The moments and the peak; the rest is the caller's.
   Outcome take() { return std::move(outcome_); }

@@ -62,6 +62,13 @@ std::vector<std::string> risksOf(const Value& rollout, const api::FindTemplate& 
   risks.push_back(fmt::format("no progress for {} s (spec.progressDeadlineSeconds): {}", spec.progress_deadline_seconds,
                               spec.progress_deadline_abort ? "it aborts" : "it is Degraded, and stays where it is"));
   for (const Use& use : usesOf(spec)) addRisks(use, find, risks);
+  const model::CanaryStrategy* canary = spec.canary();
+  for (std::size_t i = 0; canary && i < canary->steps.size(); ++i) {
+    if (const auto* plugin = std::get_if<model::PluginStep>(&canary->steps[i]))
+      risks.push_back(fmt::format("plugin {} in step {} answers Failed: it aborts", plugin->name, i));
+    if (std::holds_alternative<model::ExperimentStep>(canary->steps[i]))
+      risks.push_back(fmt::format("the experiment in step {} fails, or its pods do not get ready: it aborts", i));
+  }
   return risks;
 }
 

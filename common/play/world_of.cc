@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/extensions.h"
 #include "api/keys.h"
 #include "api/rollout_view.h"
 #include "api/template_hash.h"
@@ -36,6 +37,7 @@ void addServices(World& world) {
 
 void readSpec(World& world, const Value& rollout) {
   world.recreate = rollout["metadata"]["annotations"][api::kStrategyAnnotation].asStringView() == "recreate";
+  world.extensions = api::decodeExtensions(rollout);
   world.spec = api::decodeRolloutSpec(rollout);
   world.invalid.reset();
   if (const api::FieldErrors errors = api::validateRollout(rollout); !errors.empty()) {

@@ -28,6 +28,15 @@ def test_the_shop_plays_to_its_end():
     assert "a pod is ready 5s after its start (--ready-after)" in done.stdout
 
 
+def test_the_play_at_a_speed_is_the_same_play():
+    at_once = simulate("-f", SHOP, "--set-image", "shop=registry.example/shop:2")
+    shown = simulate("-f", SHOP, "--set-image", "shop=registry.example/shop:2", "--speed", "1000000")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == at_once.stdout
+    refused = simulate("-f", SHOP, "--speed", "2", "-o", "json")
+    assert refused.returncode != 0 and "--speed" in refused.stderr
+
+
 def test_a_trace_that_goes_bad_rolls_back_and_the_exit_code_tells(tmp_path):
     trace = tmp_path / "incident.csv"
     trace.write_text("time,error-ratio\n0,0.01\n12,0.3\n")

@@ -202,5 +202,64 @@ TEST_CASE("the risks of an update are read off its manifest") {
       "or more than 4 errors in a row; it aborts");
 }
 
+constexpr const char* kSteps = R"({canary: {stableService: stable, canaryService: canary,
+    trafficRouting: {plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}},
+    steps: [{setWeight: 20}, {plugin: {name: acme/migrate}},
+            {experiment: {duration: 60s, templates: [{name: baseline, specRef: stable, replicas: 2, weight: 5},
+                                                     {name: trial, specRef: canary}]}}]}})";
+
+TEST_CASE("step plugins and experiments take their time, and the pods of experiments count") {
+  const Outcome outcome = played(setupOf(rollout(kSteps)));
+  CHECK(outcome.ending == Ending::kHealthy);
+  // Pods after 5 s, the plugin for 10 s, the experiment's pods after 5 s more, and its minute.
+  CHECK(atStep(outcome, "1/3").at == 5s);
+  CHECK(atStep(outcome, "2/3").at == 15s);
+  CHECK(atStep(outcome, "3/3").at == 80s);
+  CHECK(noted(outcome, "step plugin acme/migrate: Run"));
+  CHECK(noted(outcome, "step plugin acme/migrate: Successful"));
+  CHECK(noted(outcome, "begins, with 3 pods"));
+  CHECK(noted(outcome, "Successful"));
+  // Four of the old version, one canary, three of the experiment; or both versions whole.
+  CHECK(outcome.peak_pods == 8);
+}
+
+TEST_CASE("a step plugin that fails, or an experiment, ends the update") {
+  Setup setup = setupOf(rollout(kSteps));
+  setup.faults = {parseFault("plugin-fails").value()};
+  const Outcome plugin = played(setup);
+  CHECK(plugin.ending == Ending::kDegraded);
+  CHECK(plugin.message.contains("Step Plugin 2 (acme/migrate) failed"));
+  CHECK(plugin.ended_at == 15s);
+  setup.faults = {parseFault("experiment-fails").value()};
+  const Outcome experiment = played(setup);
+  CHECK(experiment.ending == Ending::kDegraded);
+  CHECK(experiment.ended_at == 80s);
+  CHECK(experiment.moments.back().new_share == 0);
+}
+
+TEST_CASE("what would end an update early names its plugins and experiments") {
+  const Setup setup = setupOf(rollout(kSteps));
+  const std::vector<std::string> risks = risksOf(setup.update, setup.find);
+  const auto has = [&risks](std::string_view part) {
+    return std::ranges::any_of(risks, [part](const std::string& risk) { return risk.contains(part); });
+  };
+  CHECK(has("plugin acme/migrate in step 1"));
+  CHECK(has("the experiment in step 2"));
+}
+
+TEST_CASE("our own switches hold in a play as well") {
+  // Half of the pods for all of the weight: with the switch the weight waits for them.
+  Value manifest = rollout(R"({canary: {stableService: stable, canaryService: canary,
+    trafficRouting: {plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}},
+    steps: [{setCanaryScale: {replicas: 1}}, {setWeight: 100}, {pause: {}}]}})");
+  Setup setup = setupOf(manifest);
+  setup.promote_after.reset();
+  CHECK(played(setup).moments.back().new_share == 100);
+  manifest["metadata"]["annotations"]["towpath.dev/weight-limit"] = "ready";
+  Setup limited = setupOf(manifest);
+  limited.promote_after.reset();
+  CHECK(played(limited).moments.back().new_share == 25);
+}
+
 }  // namespace
 }  // namespace towpath::play
