@@ -10,7 +10,6 @@ namespace towpath::simulate {
 namespace {
 
 constexpr const char* kHash = "rollouts-pod-template-hash";
-constexpr const char* kNamespace = "default";
 
 std::string_view ownerUid(const Value& object) {
   for (const Value& owner : object["metadata"]["ownerReferences"].asArray()) {
@@ -22,25 +21,22 @@ std::string_view ownerUid(const Value& object) {
 }  // namespace
 
 SimulatedCluster::SimulatedCluster(loop::Loop& loop, cluster::MemoryApi& api, const Scenario& scenario)
-    : loop_(loop), api_(api), scenario_(scenario), random_(Random(scenario.seed).fork("cluster")) {
+    : loop_(loop),
+      api_(api),
+      scenario_(scenario),
+      random_(Random(scenario.seed).fork(scenario.ns == "default" ? "cluster" : scenario.ns)),
+      agenda_(loop) {
   api_.listen([this](const cluster::MemoryApi::Change& change) { changed(change); });
-}
-
-void SimulatedCluster::afterwards(Duration after, std::function<void()> call) {
-  const std::uint64_t id = next_timer_++;
-  timers_.emplace(id, loop_.startTimer(after, [this, id, call = std::move(call)] {
-    const std::function<void()> due = call;
-    timers_.erase(id);
-    due();
-  }));
 }
 
 void SimulatedCluster::changed(const cluster::MemoryApi::Change& change) {
   const Value& any = change.after.isNull() ? change.before : change.after;
+  if (cluster::namespaceOf(any) != scenario_.ns) return;
   if (change.resource == cluster::kReplicaSets) {
+    if (cluster::labelOf(any, kHash).empty()) return;  // a template that a Rollout names
     const std::string name(cluster::nameOf(any));
     if (change.after.isNull()) {
-      afterwards(1ms, [this, name] { sets_.erase(name); });
+      agenda_.after(1ms, [this, name] { sets_.erase(name); });
       collect(change.before);
       return;
     }
@@ -57,16 +53,12 @@ void SimulatedCluster::changed(const cluster::MemoryApi::Change& change) {
     const bool evicted = !change.after.isNull() && !change.after["metadata"]["deletionTimestamp"].isNull();
     if (!evicted) return;
     const std::string name(cluster::nameOf(any));
-    afterwards(1ms, [this, name] {
+    agenda_.after(1ms, [this, name] {
       for (auto& [set_name, set] : sets_) {
         const auto found = set.pods.find(name);
         if (found != set.pods.end() && !found->second.ending) endPod(set, found->second);
       }
     });
-  } else if (change.resource == cluster::kHttpRoutes && scenario_.reports != traffic::RouteReports::kNone) {
-    if (report_queued_) return;
-    report_queued_ = true;
-    afterwards(random_.between(20ms, 3s), [this] { report(); });
   } else if (change.resource == cluster::kRollouts && change.after.isNull()) {
     collect(change.before);
   }
@@ -74,14 +66,16 @@ void SimulatedCluster::changed(const cluster::MemoryApi::Change& change) {
 
 void SimulatedCluster::collect(const Value& gone) {
   const std::string uid(cluster::uidOf(gone));
-  afterwards(random_.between(10ms, 1s), [this, uid] {
-    for (const cluster::Resource* resource : {&cluster::kReplicaSets, &cluster::kAnalysisRuns, &cluster::kPods}) {
+  agenda_.after(random_.between(10ms, 1s), [this, uid] {
+    for (const cluster::Resource* resource :
+         {&cluster::kReplicaSets, &cluster::kAnalysisRuns, &cluster::kExperiments, &cluster::kPods}) {
       std::vector<std::string> names;
       for (const Value* object : api_.peekAll(*resource)) {
-        if (ownerUid(*object) == uid) names.emplace_back(cluster::nameOf(*object));
+        if (ownerUid(*object) == uid && cluster::namespaceOf(*object) == scenario_.ns)
+          names.emplace_back(cluster::nameOf(*object));
       }
       for (const std::string& name : names)
-        (void)api_.removeNow(*resource, kNamespace, name, {.grace_period_seconds = 0});
+        (void)api_.removeNow(*resource, scenario_.ns, name, {.grace_period_seconds = 0});
     }
   });
 }
@@ -89,13 +83,13 @@ void SimulatedCluster::collect(const Value& gone) {
 void SimulatedCluster::queue(Set& set, Duration after) {
   if (set.queued) return;
   set.queued = true;
-  afterwards(after, [this, name = set.name] { sync(name); });
+  agenda_.after(after, [this, name = set.name] { sync(name); });
 }
 
 void SimulatedCluster::lookAgain(Set& set, MonoTime at) {
   if (set.look_again > loop_.now() && set.look_again <= at) return;
   set.look_again = at;
-  afterwards(at - loop_.now(), [this, name = set.name] { sync(name); });
+  agenda_.after(at - loop_.now(), [this, name = set.name] { sync(name); });
 }
 
 // Ready pods are the last to go, as Kubernetes does it.
@@ -104,7 +98,7 @@ void SimulatedCluster::sync(const std::string& name) {
   if (found == sets_.end()) return;
   Set& set = found->second;
   set.queued = false;
-  const Value& object = api_.peek(cluster::kReplicaSets, kNamespace, name);
+  const Value& object = api_.peek(cluster::kReplicaSets, scenario_.ns, name);
   if (object.isNull()) return;
   const auto wanted = static_cast<std::size_t>(object["spec"]["replicas"].asInt(1));
   std::vector<Pod*> active;
@@ -114,7 +108,7 @@ void SimulatedCluster::sync(const std::string& name) {
   for (std::size_t i = active.size(); i < wanted; ++i) startPod(set);
   std::ranges::sort(active, {}, [](const Pod* pod) { return std::tuple(pod->ready_since.has_value(), pod->name); });
   for (std::size_t i = 0; i + wanted < active.size(); ++i) endPod(set, *active[i]);
-  writeStatus(set, api_.peek(cluster::kReplicaSets, kNamespace, name));
+  writeStatus(set, api_.peek(cluster::kReplicaSets, scenario_.ns, name));
 }
 
 void SimulatedCluster::writeStatus(Set& set, const Value& object) {
@@ -138,7 +132,7 @@ void SimulatedCluster::writeStatus(Set& set, const Value& object) {
   status["availableReplicas"] = available;
   status["terminatingReplicas"] = ending;
   status["observedGeneration"] = object["metadata"]["generation"];
-  (void)api_.patchNow(cluster::kReplicaSets, kNamespace, set.name, cluster::PatchType::kMerge,
+  (void)api_.patchNow(cluster::kReplicaSets, scenario_.ns, set.name, cluster::PatchType::kMerge,
                       Object{{"status", std::move(status)}}, {.subresource = "status"});
 }
 
@@ -156,8 +150,8 @@ void SimulatedCluster::planPod(Set& set, Pod& pod) {
   const Health health = scenario_.health(set.version);
   Duration start = random_.between(200ms, 8s);
   if (health == Health::kSlow) start = random_.between(20s, 50s);
-  if (health == Health::kBroken) return;
-  afterwards(start, [this, set_name = set.name, name = pod.name, life] { setReady(set_name, name, life, true); });
+  if (health == Health::kBroken || broken_.contains(set.version)) return;
+  agenda_.after(start, [this, set_name = set.name, name = pod.name, life] { setReady(set_name, name, life, true); });
 }
 
 void SimulatedCluster::setReady(const std::string& set_name, const std::string& name, int life, bool ready) {
@@ -172,7 +166,7 @@ void SimulatedCluster::setReady(const std::string& set_name, const std::string& 
     pod.ready_since = loop_.now();
     const bool flaps = scenario_.health(set->second.version) == Health::kFlapping && !healed_;
     if (flaps) {
-      afterwards(random_.between(5s, 40s), [this, set_name, name, life] {
+      agenda_.after(random_.between(5s, 40s), [this, set_name, name, life] {
         if (!healed_) setReady(set_name, name, life, false);
       });
     }
@@ -185,24 +179,27 @@ void SimulatedCluster::endPod(Set& set, Pod& pod) {
   pod.ending = true;
   ++pod.life;
   queue(set, 1ms);
-  afterwards(random_.between(100ms, 5s), [this, set_name = set.name, name = pod.name] {
+  agenda_.after(random_.between(100ms, 5s), [this, set_name = set.name, name = pod.name] {
     const auto found = sets_.find(set_name);
     if (found == sets_.end()) return;
     found->second.pods.erase(name);
-    if (scenario_.with_pods) (void)api_.removeNow(cluster::kPods, kNamespace, name, {.grace_period_seconds = 0});
+    if (scenario_.with_pods) (void)api_.removeNow(cluster::kPods, scenario_.ns, name, {.grace_period_seconds = 0});
     queue(found->second, 1ms);
   });
 }
 
 void SimulatedCluster::showPod(const Set& set, const Pod& pod) {
   if (!scenario_.with_pods) return;
-  if (api_.peek(cluster::kPods, kNamespace, pod.name).isNull()) {
+  if (api_.peek(cluster::kPods, scenario_.ns, pod.name).isNull()) {
     Value object;
     object["apiVersion"] = "v1";
     object["kind"] = "Pod";
-    object["metadata"] = Object{{"name", pod.name}, {"namespace", kNamespace}};
+    object["metadata"] = Object{{"name", pod.name}, {"namespace", scenario_.ns}};
     object["metadata"]["ownerReferences"] = Array{Object{
         {"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", set.name}, {"uid", set.uid}, {"controller", true}}};
+    const Value& labels =
+        api_.peek(cluster::kReplicaSets, scenario_.ns, set.name).at({"spec", "template", "metadata"})["labels"];
+    object["metadata"]["labels"] = labels;
     object["spec"]["nodeName"] = "n1";
     (void)api_.createNow(cluster::kPods, std::move(object));
   }
@@ -210,39 +207,8 @@ void SimulatedCluster::showPod(const Set& set, const Pod& pod) {
   status["conditions"] = Array{Object{{"type", "Ready"},
                                       {"status", pod.ready_since ? "True" : "False"},
                                       {"lastTransitionTime", formatRfc3339(loop_.steadyNow())}}};
-  (void)api_.patchNow(cluster::kPods, kNamespace, pod.name, cluster::PatchType::kMerge,
+  (void)api_.patchNow(cluster::kPods, scenario_.ns, pod.name, cluster::PatchType::kMerge,
                       Object{{"status", std::move(status)}}, {.subresource = "status"});
-}
-
-// One node stands for all: what it carries out is the route as it is, unless it is silent or lies.
-void SimulatedCluster::report() {
-  report_queued_ = false;
-  if (loop_.now() < silent_until_) {
-    report_queued_ = true;
-    afterwards(silent_until_ - loop_.now() + 1ms, [this] { report(); });
-    return;
-  }
-  const Value& route = api_.peek(cluster::kHttpRoutes, kNamespace, "shop");
-  if (route.isNull()) return;
-  std::int64_t canary = 0, sum = 0;
-  for (const Value& backend : route["spec"]["rules"][0]["backendRefs"].asArray()) {
-    sum += backend["weight"].asInt();
-    if (backend["name"].asStringView() == "shop-canary") canary = backend["weight"].asInt();
-  }
-  const bool lies = loop_.now() < lying_until_;
-  if (!lies) live_weight_ = canary;
-  const double share = sum == 0 ? 0 : static_cast<double>(canary) / static_cast<double>(sum);
-  Value node;
-  node["node"] = "n1";
-  node["generation"] = route["metadata"]["generation"];
-  node["weights"] = Array{Object{{"service", "shop-canary"}, {"share", share}}};
-  Value status;
-  status["towpath"]["nodes"] = Array{std::move(node)};
-  (void)api_.patchNow(cluster::kHttpRoutes, kNamespace, "shop", cluster::PatchType::kMerge,
-                      Object{{"status", std::move(status)}}, {.subresource = "status"});
-  if (!lies) return;
-  report_queued_ = true;
-  afterwards(lying_until_ - loop_.now() + 1ms, [this] { report(); });
 }
 
 SimulatedCluster::Set* SimulatedCluster::pick(int index) {
@@ -268,11 +234,8 @@ bool SimulatedCluster::take(const Act& act) {
         endPod(*set, pod);
       return true;
     }
-    case ActKind::kNodesSilent:
-      silent_until_ = loop_.now() + act.lasts;
-      return true;
-    case ActKind::kNodesLie:
-      lying_until_ = loop_.now() + act.lasts;
+    case ActKind::kVersionBreaks:
+      breakVersion(act.amount, act.lasts);
       return true;
     default:
       return false;
@@ -281,7 +244,33 @@ bool SimulatedCluster::take(const Act& act) {
 
 void SimulatedCluster::heal() {
   healed_ = true;
-  silent_until_ = lying_until_ = loop_.now();
+  while (!broken_.empty()) mendVersion(*broken_.begin());
+}
+
+void SimulatedCluster::breakVersion(int version, Duration lasts) {
+  broken_.insert(version);
+  for (auto& [name, set] : sets_) {
+    if (set.version != version) continue;
+    for (auto& [pod_name, pod] : set.pods) {
+      if (!pod.ending) setReady(name, pod_name, pod.life, false);
+    }
+  }
+  agenda_.after(lasts, [this, version] { mendVersion(version); });
+}
+
+void SimulatedCluster::mendVersion(int version) {
+  if (broken_.erase(version) == 0) return;
+  for (auto& [name, set] : sets_) {
+    if (set.version != version) continue;
+    for (auto& [pod_name, pod] : set.pods) {
+      if (!pod.ending) planPod(set, pod);
+    }
+  }
+}
+
+int SimulatedCluster::version(const std::string& hash) const {
+  const auto found = std::ranges::find_if(sets_, [&](const auto& each) { return each.second.hash == hash; });
+  return found == sets_.end() ? 0 : found->second.version;
 }
 
 std::map<std::string, int> SimulatedCluster::running() const {

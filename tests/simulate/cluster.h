@@ -1,6 +1,6 @@
 #pragma once
-// SimulatedCluster: what Kubernetes or our own edge does around the controllers. ReplicaSets get pods, pods start, get
-// ready, fail, crash and vanish as the scenario says of their version; nodes report what they do with a route; the
+// SimulatedCluster: what Kubernetes or our own edge does around the controllers, in the namespace of a scenario.
+// ReplicaSets get pods; pods start, get ready, fail, crash and vanish as the scenario says of their version; the
 // dependents of what is deleted are collected.
 
 #include <cstdint>
@@ -11,8 +11,7 @@
 
 #include "cluster/memory_api.h"
 #include "loop/loop.h"
-#include "loop/timer.h"
-#include "simulate/faulty_api.h"
+#include "simulate/agenda.h"
 #include "simulate/random.h"
 #include "simulate/scenario.h"
 
@@ -23,16 +22,14 @@ class SimulatedCluster {
   // All of it outlives the cluster.
   SimulatedCluster(loop::Loop& loop, cluster::MemoryApi& api, const Scenario& scenario);
 
-  // Carries out what concerns pods or nodes; false if it is something else.
+  // Carries out what concerns pods; false if it is something else.
   bool take(const Act& act);
-  // From now on nothing flaps, is silent or lies.
+  // From now on nothing flaps, and what broke works again.
   void heal();
 
   // Pods that run (ready or not, ending ones too) of each version hash.
   std::map<std::string, int> running() const;
-  // Share of requests, of 100 parts, that the data plane really gives to the canary service; nullopt: as the route
-  // says.
-  std::optional<std::int64_t> liveWeight() const { return live_weight_; }
+  int version(const std::string& hash) const;  // 0 if there is none
 
  private:
   struct Pod {
@@ -61,8 +58,8 @@ class SimulatedCluster {
   void endPod(Set& set, Pod& pod);
   void setReady(const std::string& set, const std::string& pod, int life, bool ready);
   void showPod(const Set& set, const Pod& pod);
-  void afterwards(Duration after, std::function<void()> call);
-  void report();
+  void breakVersion(int version, Duration lasts);
+  void mendVersion(int version);
   void collect(const Value& gone);
   Set* pick(int index);
 
@@ -71,13 +68,10 @@ class SimulatedCluster {
   const Scenario& scenario_;
   Random random_;
   std::map<std::string, Set> sets_;
-  std::map<std::uint64_t, loop::Timer> timers_;
-  std::uint64_t next_timer_ = 0;
+  std::set<int> broken_;  // versions that do not work for now
   int next_pod_ = 0;
   bool healed_ = false;
-  MonoTime silent_until_{}, lying_until_{};
-  bool report_queued_ = false;
-  std::optional<std::int64_t> live_weight_;
+  Agenda agenda_;  // last: what is due looks at the rest
 };
 
 }  // namespace towpath::simulate

@@ -4,68 +4,14 @@
 
 #include <charconv>
 
-#include "json/yaml.h"
+#include "simulate/draw_steps.h"
 
 namespace towpath::simulate {
 namespace {
 
 bool strict(const Scenario& scenario) { return scenario.profile == Profile::kStrict; }
 
-Value analysisRef(Random& random) {
-  Value ref;
-  ref["templates"] = Array{Object{{"templateName", random.pick({"once", "often"})}}};
-  ref["args"] = Array{Object{{"name", "hash"}, {"valueFrom", Object{{"podTemplateHashValue", "Latest"}}}}};
-  return ref;
-}
-
-Value analysisTemplate(Random& random, const std::string& name, bool often) {
-  Value metric;
-  metric["name"] = "errors";
-  metric["successCondition"] = "result < 0.3";
-  metric["failureCondition"] = "result > 0.6";
-  if (often) {
-    metric["interval"] = fmt::format("{}s", random.between(3, 15));
-    metric["count"] = random.between(2, 4);
-  }
-  if (random.percent(30)) metric["failureLimit"] = random.between(0, 1);
-  if (random.percent(20)) metric["inconclusiveLimit"] = 1;
-  if (random.percent(20)) metric["initialDelay"] = "5s";
-  metric["provider"]["web"]["url"] = "http://metrics/{{args.hash}}";
-  Value object;
-  object["apiVersion"] = "argoproj.io/v1alpha1";
-  object["kind"] = "AnalysisTemplate";
-  object["metadata"] = Object{{"name", name}, {"namespace", "default"}};
-  object["spec"]["args"] = Array{Object{{"name", "hash"}}};
-  object["spec"]["metrics"] = Array{metric};
-  return object;
-}
-
-Value drawStep(Random& random, const Scenario& scenario, int& weight) {
-  const int chance = random.between(0, 99);
-  if (chance < 50) {
-    weight = random.percent(80) ? random.between(weight, 100) : random.between(0, 100);
-    return Object{{"setWeight", weight}};
-  }
-  if (chance < 70) return Object{{"pause", Object{{"duration", random.between(1, 60)}}}};
-  if (chance < 80) return Object{{"pause", Object{}}};
-  if (chance < 90 || !scenario.routed || strict(scenario)) return Object{{"analysis", analysisRef(random)}};
-  switch (random.between(0, 2)) {
-    case 0:
-      return Object{{"setCanaryScale", Object{{"weight", random.between(0, 100)}}}};
-    case 1:
-      return Object{{"setCanaryScale", Object{{"replicas", random.between(0, 4)}}}};
-    default:
-      return Object{{"setCanaryScale", Object{{"matchTrafficWeight", true}}}};
-  }
-}
-
-Value drawSteps(Random& random, const Scenario& scenario) {
-  Array steps;
-  const int count = random.percent(8) ? 0 : random.between(1, 6);
-  int weight = 0;
-  for (int i = 0; i < count; ++i) steps.push_back(drawStep(random, scenario, weight));
-  return steps;
-}
+Value& annotationsOf(Scenario& scenario) { return scenario.rollout["metadata"]["annotations"]; }
 
 Value intOrPercent(Random& random) {
   if (random.percent(50)) return fmt::format("{}%", random.pick({0, 10, 25, 50, 100}));
@@ -89,34 +35,61 @@ void drawBudget(Random& random, Value& canary) {
   if (none("maxSurge") && none("maxUnavailable")) canary["maxSurge"] = 1;
 }
 
-Value drawCanary(Random& random, Scenario& scenario) {
-  Value canary = Object{};
-  scenario.routed = random.percent(50);
-  if (scenario.routed || random.percent(30)) {
+// Labels that tell what part a version plays; pods have to bear them, so there are pods.
+void drawMetadata(Random& random, Scenario& scenario, Value& strategy, const char* stable, const char* fresh) {
+  if (!random.percent(12)) return;
+  scenario.with_pods = true;
+  if (random.percent(80)) strategy[stable] = Object{{"labels", Object{{"role", "stable"}}}};
+  if (random.percent(80)) strategy[fresh] = Object{{"labels", Object{{"role", "fresh"}}}};
+}
+
+void drawServices(Random& random, Scenario& scenario, Value& canary) {
+  if (scenario.routed && random.percent(20)) {
+    canary["pingPong"] = Object{{"pingService", "shop-ping"}, {"pongService", "shop-pong"}};
+    scenario.services = {"shop-ping", "shop-pong"};
+  } else if (scenario.routed || random.percent(30)) {
     canary["canaryService"] = "shop-canary";
     canary["stableService"] = "shop-stable";
     scenario.services = {"shop-canary", "shop-stable"};
   }
-  drawBudget(random, canary);
-  if (scenario.routed) {
-    canary["trafficRouting"]["plugins"]["argoproj-labs/gatewayAPI"]["httpRoute"] = "shop";
-    Value& annotations = scenario.rollout["metadata"]["annotations"];
-    if (strict(scenario)) annotations["towpath.dev/weight-limit"] = "ready";
-    if (random.percent(15)) annotations["towpath.dev/broken-stable"] = "ship";
-    if (random.percent(60)) scenario.reports = traffic::RouteReports::kExpected;
-    const bool dynamic = random.percent(40);
-    if (dynamic) canary["dynamicStableScale"] = true;
-    if (!dynamic) drawDelays(random, canary);
-    if (random.percent(15)) canary["minPodsPerReplicaSet"] = random.between(1, 2);
-    if (random.percent(15) && !strict(scenario)) {
-      canary["replicaProgressThreshold"] = Object{{"type", "Percent"}, {"value", random.pick({50, 80, 100})}};
-    }
+}
+
+StepKinds drawRouting(Random& random, Scenario& scenario, Value& canary) {
+  StepKinds kinds{.routed = true, .own_scale = !strict(scenario)};
+  Value& routing = canary["trafficRouting"];
+  routing["plugins"]["argoproj-labs/gatewayAPI"]["httpRoute"] = "shop";
+  kinds.header = random.percent(40);
+  // The proxies of nodes that report cannot mirror.
+  kinds.mirror = scenario.reports == traffic::RouteReports::kNone && random.percent(40);
+  Array managed;
+  if (kinds.mirror) managed.emplace_back(Object{{"name", "mirror"}});
+  if (kinds.header) managed.emplace_back(Object{{"name", "header"}});
+  if (!managed.empty()) routing["managedRoutes"] = std::move(managed);
+  if (strict(scenario) || random.percent(15)) annotationsOf(scenario)["towpath.dev/weight-limit"] = "ready";
+  const bool dynamic = random.percent(40);
+  if (dynamic) canary["dynamicStableScale"] = true;
+  if (!dynamic) drawDelays(random, canary);
+  if (random.percent(15)) canary["minPodsPerReplicaSet"] = random.between(1, 2);
+  if (random.percent(15) && !strict(scenario)) {
+    canary["replicaProgressThreshold"] = Object{{"type", "Percent"}, {"value", random.pick({50, 80, 100})}};
   }
-  const Value steps = drawSteps(random, scenario);
+  return kinds;
+}
+
+Value drawCanary(Random& random, Scenario& scenario) {
+  Value canary = Object{};
+  scenario.routed = random.percent(50);
+  drawServices(random, scenario, canary);
+  drawBudget(random, canary);
+  drawMetadata(random, scenario, canary, "stableMetadata", "canaryMetadata");
+  StepKinds kinds;
+  if (scenario.routed) kinds = drawRouting(random, scenario, canary);
+  if (random.percent(15)) annotationsOf(scenario)["towpath.dev/broken-stable"] = "ship";
+  const Value steps = drawSteps(random, kinds);
   if (!steps.asArray().empty()) canary["steps"] = steps;
-  for (int i = 0; i < 2; ++i) scenario.other_steps.push_back(drawSteps(random, scenario));
+  for (int i = 0; i < 2; ++i) scenario.other_steps.push_back(drawSteps(random, kinds));
   if (random.percent(20)) {
-    canary["analysis"] = analysisRef(random);
+    canary["analysis"] = drawAnalysisRef(random);
     canary["analysis"]["templates"] = Array{Object{{"templateName", "background"}}};
     if (random.percent(40) && !steps.asArray().empty()) canary["analysis"]["startingStep"] = 1;
   }
@@ -124,7 +97,7 @@ Value drawCanary(Random& random, Scenario& scenario) {
 }
 
 Value drawRecreate(Scenario& scenario) {
-  scenario.rollout["metadata"]["annotations"]["towpath.dev/strategy"] = "recreate";
+  annotationsOf(scenario)["towpath.dev/strategy"] = "recreate";
   scenario.other_steps.assign(2, Array{});
   return Object{};
 }
@@ -140,8 +113,9 @@ Value drawBlueGreen(Random& random, Scenario& scenario) {
   if (random.percent(50)) strategy["autoPromotionEnabled"] = false;
   if (random.percent(30)) strategy["autoPromotionSeconds"] = random.between(1, 60);
   if (random.percent(30)) strategy["previewReplicaCount"] = random.between(1, 3);
-  if (random.percent(30)) strategy["prePromotionAnalysis"] = analysisRef(random);
-  if (random.percent(30)) strategy["postPromotionAnalysis"] = analysisRef(random);
+  if (random.percent(30)) strategy["prePromotionAnalysis"] = drawAnalysisRef(random);
+  if (random.percent(30)) strategy["postPromotionAnalysis"] = drawAnalysisRef(random);
+  drawMetadata(random, scenario, strategy, "activeMetadata", "previewMetadata");
   drawDelays(random, strategy);
   return strategy;
 }
@@ -156,6 +130,65 @@ void drawSpec(Random& random, Value& spec) {
   if (random.percent(30)) spec["revisionHistoryLimit"] = random.between(2, 4);
 }
 
+void drawStrategy(Random& random, Scenario& scenario) {
+  Value& strategy = scenario.rollout["spec"]["strategy"];
+  const int chance = random.between(0, 99);
+  if (chance < 30) {
+    strategy["blueGreen"] = drawBlueGreen(random, scenario);
+  } else if (chance < 92) {
+    strategy["canary"] = drawCanary(random, scenario);
+  } else {
+    strategy["canary"] = drawRecreate(scenario);
+  }
+}
+
+// The template moves to another object, which the Rollout names instead.
+void drawWorkload(Random& random, Scenario& scenario) {
+  if (!random.percent(12)) return;
+  Value& spec = scenario.rollout["spec"];
+  const int chance = random.between(0, 99);
+  const cluster::Resource& kind = chance < 70   ? cluster::kDeployments
+                                  : chance < 85 ? cluster::kReplicaSets
+                                                : cluster::kPodTemplates;
+  Value& workload = scenario.workload;
+  workload["apiVersion"] = kind.apiVersion();
+  workload["kind"] = kind.kind;
+  workload["metadata"] = Object{{"name", "shop-workload"}, {"namespace", scenario.ns}};
+  if (kind == cluster::kPodTemplates) {
+    workload["template"] = spec["template"];
+  } else {
+    workload["spec"] =
+        Object{{"replicas", random.between(0, 6)}, {"selector", spec["selector"]}, {"template", spec["template"]}};
+    spec.makeObject().erase("selector");
+  }
+  spec.makeObject().erase("template");
+  spec["workloadRef"] = Object{{"apiVersion", kind.apiVersion()}, {"kind", kind.kind}, {"name", "shop-workload"}};
+  const char* mode = random.pick({"", "never", "onsuccess", "progressively"});
+  if (*mode != '\0') spec["workloadRef"]["scaleDown"] = mode;
+  scenario.workload_kind = kind;
+}
+
+void drawPoison(Random& random, Scenario& scenario) {
+  Value& spec = scenario.rollout["spec"];
+  if (scenario.poison == Poison::kNoRoute && !scenario.routed) scenario.poison = Poison::kNoQuota;
+  const bool canary = std::as_const(spec)["strategy"]["canary"].isObject();
+  const bool plain = std::as_const(scenario.rollout)["metadata"]["annotations"]["towpath.dev/strategy"].isString();
+  if (scenario.poison == Poison::kDeafPlugin && (!canary || plain)) scenario.poison = Poison::kNoQuota;
+  if (scenario.poison == Poison::kDeafPlugin)
+    spec["strategy"]["canary"]["steps"] = Array{Object{{"plugin", Object{{"name", kPlugin}}}}};
+  if (scenario.poison != Poison::kMalformed) return;
+  switch (random.between(0, 2)) {
+    case 0:
+      spec["minReadySeconds"] = 10'000;
+      return;
+    case 1:
+      spec["strategy"] = Object{};
+      return;
+    default:
+      spec["strategy"] = Object{{"canary", Object{{"steps", "many"}}}};
+  }
+}
+
 }  // namespace
 
 std::string imageOf(int version) { return fmt::format("v{}", version); }
@@ -166,30 +199,32 @@ int versionOf(std::string_view image) {
   return version;
 }
 
+std::string appOf(const Scenario& scenario) { return scenario.ns == "default" ? "shop" : "shop-of-" + scenario.ns; }
+
 void drawObjects(Random random, Scenario& scenario) {
   Value& rollout = scenario.rollout;
   rollout["apiVersion"] = "argoproj.io/v1alpha1";
   rollout["kind"] = "Rollout";
-  rollout["metadata"] = Object{{"name", "shop"}, {"namespace", "default"}};
+  rollout["metadata"] = Object{{"name", "shop"}, {"namespace", scenario.ns}};
   Value& spec = rollout["spec"];
   drawSpec(random, spec);
-  const Value labels = Object{{"app", "shop"}};
+  const Value labels = Object{{"app", appOf(scenario)}};
   spec["selector"]["matchLabels"] = labels;
   spec["template"]["metadata"]["labels"] = labels;
   spec["template"]["spec"]["containers"] = Array{Object{{"name", "web"}, {"image", imageOf(1)}}};
-  const int chance = random.between(0, 99);
-  if (chance < 35) {
-    spec["strategy"]["blueGreen"] = drawBlueGreen(random, scenario);
-  } else if (chance < 92) {
-    spec["strategy"]["canary"] = drawCanary(random, scenario);
-  } else {
-    spec["strategy"]["canary"] = drawRecreate(scenario);
+  if (random.percent(20)) {
+    annotationsOf(scenario)["towpath.dev/on-new-version"] =
+        random.pick({"replace", "queue", "queue", "reject", "reject"});
   }
-  scenario.templates = {analysisTemplate(random, "once", false), analysisTemplate(random, "often", true)};
+  drawStrategy(random, scenario);
+  scenario.templates = {drawTemplate(random, "once", false), drawTemplate(random, "often", true)};
   // Without a count: it measures until the update is over.
-  Value background = analysisTemplate(random, "background", true);
+  Value background = drawTemplate(random, "background", true);
   background["spec"]["metrics"].makeArray()[0].makeObject().erase("count");
   scenario.templates.push_back(std::move(background));
+  for (Value& made : scenario.templates) made["metadata"]["namespace"] = scenario.ns;
+  drawWorkload(random, scenario);
+  drawPoison(random, scenario);
 }
 
 }  // namespace towpath::simulate

@@ -11,11 +11,6 @@ namespace {
 constexpr Duration kWriteTime = 4ms;  // at most
 constexpr Duration kSpell = 1min;     // how long calls stay slow, or watches late
 
-std::string line(const char* verb, const cluster::Resource& resource, const std::string& name,
-                 const std::string& subresource = "") {
-  return fmt::format("{} {}/{}{}{}", verb, resource.plural, name, subresource.empty() ? "" : " ", subresource);
-}
-
 class WriterScope {
  public:
   explicit WriterScope(Writer& writer) : writer_(writer), before_(std::exchange(writer, Writer::kController)) {}
@@ -62,9 +57,10 @@ bool Faults::take(const Act& act, MonoTime now) {
 }
 
 void Faults::clear() {
-  const int before = cuts;
-  *this = {};
-  cuts = before;
+  Faults fresh;
+  fresh.cuts = cuts;
+  fresh.no_quota = no_quota;
+  *this = fresh;
 }
 
 class FaultyApi::FaultyWatch final : public cluster::Watch {
@@ -120,10 +116,13 @@ loop::Task<void> FaultyApi::reach() {
   if (dead_) co_await never_.wait();
 }
 
-std::optional<Error> FaultyApi::refusal(const cluster::Resource& resource, std::string what) {
+std::optional<Error> FaultyApi::refusal(const cluster::Resource& resource, const std::string& ns, std::string what) {
   parts_.log(what);
   if (resource == cluster::kEvents) return std::nullopt;
   Faults& faults = parts_.faults;
+  if (resource == cluster::kReplicaSets && ns == faults.no_quota) {
+    return Error{ErrorKind::kForbidden, "exceeded quota", ""};
+  }
   if (faults.conflicts > 0) {
     --faults.conflicts;
     return Error{ErrorKind::kConflict, "somebody else was faster", ""};
@@ -136,13 +135,15 @@ std::optional<Error> FaultyApi::refusal(const cluster::Resource& resource, std::
 }
 
 template <class T>
-loop::Task<Result<T>> FaultyApi::write(const cluster::Resource& resource, std::string what,
-                                       std::function<Result<T>()> done) {
+loop::Task<Result<T>> FaultyApi::write(const cluster::Resource& resource, What what, std::function<Result<T>()> done) {
   co_await reach();
   // Long enough for others to write in between.
   co_await loop::sleep(parts_.loop, Duration(static_cast<Duration::rep>(parts_.loop.random() % kWriteTime.count())));
   if (dead_) co_await never_.wait();
-  if (std::optional<Error> refused = refusal(resource, std::move(what))) co_return std::unexpected(*refused);
+  std::string line =
+      fmt::format("{} {}/{}{}{}{}", what.verb, resource.plural, what.ns == "default" ? "" : what.ns + "/", what.name,
+                  what.subresource.empty() ? "" : " ", what.subresource);
+  if (std::optional<Error> refused = refusal(resource, what.ns, std::move(line))) co_return std::unexpected(*refused);
   const bool counts = !(resource == cluster::kEvents);
   if (counts) ++writes_;
   const bool last = counts && dies_at_ > 0 && --dies_at_ == 0;
@@ -186,28 +187,30 @@ loop::Task<Result<std::unique_ptr<cluster::Watch>>> FaultyApi::watch(const clust
 
 loop::Task<FaultyApi::Object> FaultyApi::create(const cluster::Resource& resource, Value object,
                                                 cluster::WriteOptions options) {
-  const std::string what = line("create", resource, std::string(cluster::nameOf(object)));
+  What what{"create", std::string(cluster::namespaceOf(object)), std::string(cluster::nameOf(object)), ""};
   co_return co_await write<cluster::ObjectRef>(
-      resource, what, [&] { return parts_.cluster.createNow(resource, std::move(object), options); });
+      resource, std::move(what), [&] { return parts_.cluster.createNow(resource, std::move(object), options); });
 }
 
 loop::Task<FaultyApi::Object> FaultyApi::update(const cluster::Resource& resource, Value object,
                                                 cluster::WriteOptions options) {
-  const std::string what = line("update", resource, std::string(cluster::nameOf(object)), options.subresource);
+  What what{"update", std::string(cluster::namespaceOf(object)), std::string(cluster::nameOf(object)),
+            options.subresource};
   co_return co_await write<cluster::ObjectRef>(
-      resource, what, [&] { return parts_.cluster.updateNow(resource, std::move(object), options); });
+      resource, std::move(what), [&] { return parts_.cluster.updateNow(resource, std::move(object), options); });
 }
 
 loop::Task<FaultyApi::Object> FaultyApi::patch(const cluster::Resource& resource, std::string ns, std::string name,
                                                cluster::PatchType type, Value patch, cluster::WriteOptions options) {
-  const std::string what = line("patch", resource, name, options.subresource);
+  What what{"patch", ns, name, options.subresource};
   co_return co_await write<cluster::ObjectRef>(
-      resource, what, [&] { return parts_.cluster.patchNow(resource, ns, name, type, patch, options); });
+      resource, std::move(what), [&] { return parts_.cluster.patchNow(resource, ns, name, type, patch, options); });
 }
 
 loop::Task<Result<void>> FaultyApi::remove(const cluster::Resource& resource, std::string ns, std::string name,
                                            cluster::DeleteOptions options) {
-  co_return co_await write<void>(resource, line("remove", resource, name),
+  What what{"remove", ns, name, ""};
+  co_return co_await write<void>(resource, std::move(what),
                                  [&] { return parts_.cluster.removeNow(resource, ns, name, options); });
 }
 

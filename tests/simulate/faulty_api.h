@@ -31,6 +31,7 @@ struct Faults {
   std::array<Duration, kLateKinds.size()> late{};
   Duration slow{};
   MonoTime late_until{}, slow_until{};
+  std::string no_quota;  // a namespace whose ReplicaSets are refused, to the end
 };
 
 // Who writes now: the monitor must know.
@@ -44,7 +45,7 @@ class FaultyApi final : public cluster::ObjectApi {
     cluster::MemoryApi& cluster;
     Faults& faults;
     Writer& writer;
-    std::function<void(const std::string&)> log;  // each write: "patch rollouts/shop status"
+    std::function<void(const std::string&)> log;  // each write: "patch rollouts/shop status", "… ns1/shop …"
     std::function<void()> died;                   // called once, within a call: it must not destroy the process yet
   };
   explicit FaultyApi(Parts parts) : parts_(std::move(parts)), never_(parts_.loop) {}
@@ -74,9 +75,14 @@ class FaultyApi final : public cluster::ObjectApi {
   loop::Task<void> reach();  // waits as long as a call takes; for ever once dead
   void die();
   // Counts the write; the error that it is to have without being done.
-  std::optional<Error> refusal(const cluster::Resource& resource, std::string what);
+  std::optional<Error> refusal(const cluster::Resource& resource, const std::string& ns, std::string what);
+  // `what`: verb and name; the line of the log is made of it.
+  struct What {
+    const char* verb;
+    std::string ns, name, subresource;
+  };
   template <class T>
-  loop::Task<Result<T>> write(const cluster::Resource& resource, std::string what, std::function<Result<T>()> done);
+  loop::Task<Result<T>> write(const cluster::Resource& resource, What what, std::function<Result<T>()> done);
 
   Parts parts_;
   loop::Event never_;

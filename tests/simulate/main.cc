@@ -23,7 +23,7 @@ struct Options {
 };
 
 struct Totals {
-  std::uint64_t worlds = 0, updates = 0;
+  std::uint64_t worlds = 0, rollouts = 0, updates = 0;
   std::map<std::string, int> broken;
   int failures = 0;
   Coverage coverage;
@@ -35,6 +35,7 @@ void playOne(std::uint64_t seed, Profile profile, const Options& options, Totals
   const Scenario scenario = drawScenario(seed, profile);
   const Outcome outcome = play(scenario, options.seed != 0 && options.whole ? Trace::kYes : Trace::kNo);
   ++totals.worlds;
+  totals.rollouts += outcome.rollouts;
   totals.updates += outcome.updates;
   totals.coverage.add(outcome.coverage);
   if (!outcome.breach) {
@@ -66,9 +67,9 @@ int run(const Options& options) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (options.coverage) print(totals.coverage.text());
   const auto perMinute = [seconds](std::uint64_t number) { return static_cast<double>(number) / seconds * 60; };
-  print(fmt::format("{} worlds, {} updates, {} decisions in {:.1f} s: {:.0f} worlds, {:.0f} updates a minute\n",
-                    totals.worlds, totals.updates, totals.coverage.decisions(), seconds, perMinute(totals.worlds),
-                    perMinute(totals.updates)));
+  print(fmt::format("{} worlds, {} first deployments, {} updates, {} decisions in {:.1f} s: {:.0f} rollouts a minute\n",
+                    totals.worlds, totals.rollouts, totals.updates, totals.coverage.decisions(), seconds,
+                    perMinute(totals.rollouts + totals.updates)));
   for (const auto& [name, times] : totals.broken) print(fmt::format("{} broke \"{}\"\n", times, name));
   print(fmt::format("{} passed, {} failed\n", totals.worlds - static_cast<std::uint64_t>(totals.failures),
                     totals.failures));

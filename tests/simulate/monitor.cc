@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/extensions.h"
 #include "api/rollout_view.h"
 #include "api/workload_view.h"
 #include "engine/rollout/invariants.h"
@@ -40,16 +41,29 @@ void Monitor::decided(const rollout::World& world, const rollout::Decision& deci
   }
 }
 
-void Monitor::look(const std::map<std::string, int>& running) {
-  if (!recreate_ || running.size() < 2 || parts_.two_at_once()) return;
+void Monitor::look() {
+  if (!recreate_ || parts_.two_at_once()) return;
+  const std::map<std::string, int> running = parts_.cluster.running();
+  if (running.size() < 2) return;
   std::string text;
   for (const auto& [hash, pods] : running) text += fmt::format("{} pods of {} ", pods, hash);
   breach(RuleId::kOverlap, text);
 }
 
+std::vector<const Value*> Monitor::all(const cluster::Resource& resource) const {
+  std::vector<const Value*> objects = parts_.api.peekAll(resource);
+  std::erase_if(objects, [this](const Value* object) { return !isOurs(*object); });
+  return objects;
+}
+
 void Monitor::changed(const cluster::MemoryApi::Change& change) {
   const Value& any = change.after.isNull() ? change.before : change.after;
-  if (change.resource == cluster::kReplicaSets) {
+  if (!isOurs(any)) return;
+  const bool workload = parts_.scenario.workload_kind && change.resource == *parts_.scenario.workload_kind &&
+                        cluster::nameOf(any) == "shop-workload";
+  if (workload) {
+    workloadChanged(change.before, change.after);
+  } else if (change.resource == cluster::kReplicaSets) {
     setChanged(change.before, change.after);
   } else if (change.resource == cluster::kServices) {
     serviceChanged(change.before, change.after);
@@ -78,6 +92,9 @@ void Monitor::setChanged(const Value& before, const Value& after) {
   set.set = api::decodeReplicaSet(after);
   set.version = versionOf(image(after).asStringView());
   set.available.set(parts_.loop.now(), set.set.available_replicas);
+  std::int32_t ready = 0;
+  for (const auto& [name, each] : sets_) ready += each.set.ready_replicas;
+  ready_.set(parts_.loop.now(), ready);
   if (!byController()) return;
   if (before.isNull()) {
     for (const auto& [name, other] : sets_) {
@@ -98,19 +115,33 @@ void Monitor::serviceChanged(const Value& before, const Value& after) {
   selectors_[name] = hash;
   if (!byController() || hash == from || hash.empty()) return;
   checkServed(name, hash);
+  const bool turns = name == "shop-ping" || name == "shop-pong";
+  if (turns && !from.empty() && (split_.weight(name) > 0 || split_.by_header.contains(name)))
+    breach(RuleId::kPingPong, fmt::format("{} from {} to {}", name, from, hash));
   if (name == "shop-active") checkActiveSwitch(from, hash);
 }
 
 void Monitor::routeChanged(const Value&, const Value& after) {
   if (after.isNull()) return;
-  std::int64_t canary = 0, sum = 0;
-  for (const Value& backend : after["spec"]["rules"][0]["backendRefs"].asArray()) {
-    sum += backend["weight"].asInt();
-    if (backend["name"].asStringView() == "shop-canary") canary = backend["weight"].asInt();
-  }
-  const std::int64_t before = std::exchange(weight_, canary);
-  sum_ = sum;
-  if (byController() && before != canary) checkWeight(before, canary);
+  const Split before = std::exchange(split_, readSplit(after));
+  header_.set(parts_.loop.now(), split_.by_header.empty() ? 0 : 1);
+  mirror_.set(parts_.loop.now(), split_.mirrored.empty() ? 0 : 1);
+  if (!byController() || before == split_) return;
+  checkSplit(before);
+  checkManaged(before);
+}
+
+void Monitor::respecify(const Value& rollout) {
+  const MonoTime now = parts_.loop.now();
+  spec_ = api::decodeRolloutSpec(rollout);
+  recreate_ = cluster::annotationOf(rollout, "towpath.dev/strategy") == "recreate";
+  wanted_.set(now, spec_.wantedReplicas());
+  paused_.set(now, spec_.paused ? 1 : 0);
+  const model::CanaryStrategy* canary = spec_.canary();
+  if (canary == nullptr) return;
+  const auto budget = rollout::resolveBudget(canary->max_surge, canary->max_unavailable, spec_.wantedReplicas());
+  surge_.set(now, spec_.wantedReplicas() + budget.surge);
+  unavailable_.set(now, spec_.wantedReplicas() - budget.unavailable);
 }
 
 void Monitor::rolloutChanged(const Value& before, const Value& after) {
@@ -119,20 +150,17 @@ void Monitor::rolloutChanged(const Value& before, const Value& after) {
   const model::RolloutSpec spec_before = spec_;
   const bool respecified = before["metadata"]["generation"] != after["metadata"]["generation"] || before.isNull();
   const MonoTime now = parts_.loop.now();
-  if (respecified) {
-    spec_ = api::decodeRolloutSpec(after);
-    recreate_ = cluster::annotationOf(after, "towpath.dev/strategy") == "recreate";
-    wanted_.set(now, spec_.wantedReplicas());
-    paused_.set(now, spec_.paused ? 1 : 0);
-    if (const model::CanaryStrategy* canary = spec_.canary()) {
-      const auto budget = rollout::resolveBudget(canary->max_surge, canary->max_unavailable, spec_.wantedReplicas());
-      surge_.set(now, spec_.wantedReplicas() + budget.surge);
-      unavailable_.set(now, spec_.wantedReplicas() - budget.unavailable);
-    }
-  }
+  if (respecified) respecify(after);
+  extensions_ = api::decodeExtensions(after);
+  noteRefused(extensions_.rejected_hash);
   status_ = api::decodeRolloutStatus(after);
   aborted_.set(now, status_.abort ? 1 : 0);
-  unclear_.set(now, hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun) ? 1 : 0);
+  healthy_.set(now, status_.phase == model::RolloutPhase::kHealthy ? 1 : 0);
+  const bool invalid = findCondition(status_.conditions, model::condition::kInvalidSpec) != nullptr;
+  invalid_.set(now, invalid ? 1 : 0);
+  const bool unclear = hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun) ||
+                       hasPause(status_, model::PauseReason::kInconclusiveExperiment);
+  unclear_.set(now, unclear ? 1 : 0);
   if (!byController()) {
     if (parts_.writer == Writer::kPerson) notePerson(status_before, spec_before);
     return;
@@ -140,6 +168,8 @@ void Monitor::rolloutChanged(const Value& before, const Value& after) {
   if (status_ == status_before) return;
   checkStatus(status_before);
   checkAbort(status_before);
+  checkRoutesAfterAbort(status_before);
+  checkNewVersion(status_before);
   checkAdvance(status_before);
   checkPromoted(status_before);
   notePauses(status_before);
@@ -151,7 +181,7 @@ void Monitor::runChanged(const Value& before, const Value& after) {
     const Value& labels = run["metadata"]["labels"];
     return std::tuple(labels["rollout-type"].asString(), labels["step-index"].asString(), labels[kHash].asString());
   };
-  for (const Value* other : parts_.api.peekAll(cluster::kAnalysisRuns)) {
+  for (const Value* other : all(cluster::kAnalysisRuns)) {
     if (cluster::uidOf(*other) == cluster::uidOf(after) || purpose(*other) != purpose(after)) continue;
     const bool ends = (*other)["spec"]["terminate"].asBool();
     if (ends || model::isCompleted(model::parseAnalysisPhase((*other)["status"]["phase"].asStringView()))) continue;
@@ -175,7 +205,7 @@ std::optional<model::AnalysisPhase> Monitor::newestRun(const char* type, const s
                                                        std::optional<std::int32_t> step) const {
   std::string_view newest;
   std::optional<model::AnalysisPhase> phase;
-  for (const Value* run : parts_.api.peekAll(cluster::kAnalysisRuns)) {
+  for (const Value* run : all(cluster::kAnalysisRuns)) {
     const Value& labels = (*run)["metadata"]["labels"];
     if (labels["rollout-type"].asStringView() != type || labels[kHash].asStringView() != hash) continue;
     if (step && labels["step-index"].asStringView() != std::to_string(*step)) continue;
@@ -183,6 +213,23 @@ std::optional<model::AnalysisPhase> Monitor::newestRun(const char* type, const s
     if (cluster::uidOf(*run) < newest) continue;
     newest = cluster::uidOf(*run);
     phase = model::parseAnalysisPhase((*run)["status"]["phase"].asStringView());
+  }
+  return phase;
+}
+
+// Named "shop-<hash>-<revision>-<step>", with "-1", … where that was taken.
+std::optional<model::AnalysisPhase> Monitor::newestExperiment(const std::string& hash, std::int32_t step) const {
+  const std::string prefix = fmt::format("shop-{}-", hash);
+  std::string_view newest;
+  std::optional<model::AnalysisPhase> phase;
+  for (const Value* experiment : all(cluster::kExperiments)) {
+    std::string_view rest = cluster::nameOf(*experiment);
+    if (!rest.starts_with(prefix)) continue;
+    rest.remove_prefix(prefix.size());
+    rest.remove_prefix(std::min(rest.find('-') + 1, rest.size()));
+    if (rest.substr(0, rest.find('-')) != std::to_string(step) || cluster::uidOf(*experiment) < newest) continue;
+    newest = cluster::uidOf(*experiment);
+    phase = model::parseAnalysisPhase((*experiment)["status"]["phase"].asStringView());
   }
   return phase;
 }

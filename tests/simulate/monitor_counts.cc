@@ -35,6 +35,7 @@ void Monitor::checkLowered(const Set& set, std::int32_t before) {
   if (set.set.replicas == 0 && share.value_or(0) > 0) {
     breach(RuleId::kScaledWhileServing, fmt::format("{} with {} of 100 requests", set.set.name, *share));
   }
+  if (parts_.scenario.routed) checkLiveShare(set);
   const bool basic = spec_.canary() != nullptr && !spec_.canary()->traffic_routing && !recreate_;
   if (!basic) return;
   // Pods that are not ready go first: what stays is the smaller of the two.

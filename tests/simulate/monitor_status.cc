@@ -19,6 +19,11 @@ bool sameUpdate(const RolloutStatus& a, const RolloutStatus& b) {
   return a.current_pod_hash == b.current_pod_hash && a.current_step_hash == b.current_step_hash;
 }
 
+bool hasInvalidStep(const model::CanaryStrategy& canary) {
+  return std::ranges::any_of(canary.steps,
+                             [](const model::Step& step) { return std::holds_alternative<model::InvalidStep>(step); });
+}
+
 }  // namespace
 
 void Monitor::checkStatus(const RolloutStatus& before) {
@@ -73,6 +78,9 @@ void Monitor::checkAdvance(const RolloutStatus& before) {
   if (const auto* pause = std::get_if<model::PauseStep>(&step)) checkPauseStep(before, *pause);
   const auto* analysis = std::get_if<model::AnalysisStep>(&step);
   if (analysis != nullptr && analysis->analysis.configured()) checkAnalysisStep(before);
+  if (std::holds_alternative<model::PluginStep>(step)) checkPluginStep(before);
+  if (std::holds_alternative<model::ExperimentStep>(step)) checkExperimentStep(before);
+  checkRouteStep(step);
   released_ = false;
 }
 
@@ -86,7 +94,8 @@ void Monitor::checkPauseStep(const RolloutStatus& before, const model::PauseStep
   }
   const Duration waited = parts_.loop.now() - pause_->since;
   const MonoTime due = pause_->since + pause.duration.value_or(Duration::zero());
-  const bool held = paused_.most(pause_->since) == 1 || unclear_.most(pause_->since) == 1;
+  const bool held =
+      paused_.most(pause_->since) == 1 || unclear_.most(pause_->since) == 1 || invalid_.most(pause_->since) == 1;
   if (pause.duration && !held && parts_.loop.now() > due + parts_.staleness() + kLate) {
     breach(RuleId::kOverdue, fmt::format("step {} ends after {}", index, formatGoDuration(waited)));
   }
@@ -99,6 +108,37 @@ void Monitor::checkAnalysisStep(const RolloutStatus& before) {
   if (phase == model::AnalysisPhase::kSuccessful || released_) return;
   breach(RuleId::kAnalysisPassed, fmt::format("step {} ends with a run that is \"{}\"", *before.current_step_index,
                                               phase ? toString(*phase) : "absent"));
+}
+
+void Monitor::checkPluginStep(const RolloutStatus& before) {
+  const std::int32_t step = *before.current_step_index;
+  if (released_ || parts_.plugins.succeeded(parts_.scenario.ns, before.current_pod_hash, step)) return;
+  breach(RuleId::kAnalysisPassed, fmt::format("step {} ends, but its plugin has not succeeded", step));
+}
+
+void Monitor::checkExperimentStep(const RolloutStatus& before) {
+  const auto phase = newestExperiment(before.current_pod_hash, *before.current_step_index);
+  if (phase == model::AnalysisPhase::kSuccessful || released_) return;
+  breach(RuleId::kAnalysisPassed, fmt::format("step {} ends with an experiment that is \"{}\"",
+                                              *before.current_step_index, phase ? toString(*phase) : "absent"));
+}
+
+// A route is set for pods that answer; it follows when they come.
+void Monitor::checkRouteStep(const model::Step& step) {
+  const Set* fresh = setOf(status_.current_pod_hash);
+  if (fresh == nullptr || fresh->available.least(stale()) == 0) return;
+  const auto* header = std::get_if<model::SetHeaderRouteStep>(&step);
+  const auto* mirror = std::get_if<model::SetMirrorRouteStep>(&step);
+  const bool wanted = header != nullptr ? !header->match.empty() : mirror != nullptr && !mirror->match.empty();
+  if (!wanted || (header != nullptr ? header_ : mirror_).most(stale()) == 1) return;
+  breach(RuleId::kRouteMissing, model::toString(step));
+}
+
+void Monitor::checkRoutesAfterAbort(const RolloutStatus& before) {
+  if (before.aborted_at || !status_.aborted_at || !split_.hasManaged() || parts_.two_at_once()) return;
+  const Set* stable = setOf(status_.stable_rs);
+  if (stable != nullptr && stable->available.least(stale()) > 0)
+    breach(RuleId::kRouteLeft, "the abort is written down");
 }
 
 void Monitor::checkPromoted(const RolloutStatus& before) {
@@ -127,7 +167,8 @@ void Monitor::notePauses(const RolloutStatus& before) {
   if (before.current_step_index != status_.current_step_index) released_ = false;
   if (!is) return;
   const std::int32_t step = status_.current_step_index.value_or(-1);
-  const bool inconclusive = hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun);
+  const bool inconclusive = hasPause(status_, model::PauseReason::kInconclusiveAnalysisRun) ||
+                            hasPause(status_, model::PauseReason::kInconclusiveExperiment);
   const bool known = pause_ && pause_->step == step && pause_->hash == status_.current_pod_hash && was;
   if (known) return;
   const bool lost = released_ && before.current_step_index == status_.current_step_index &&
@@ -146,7 +187,9 @@ void Monitor::notePerson(const RolloutStatus& before, const model::RolloutSpec& 
   if (status_.promote_full) promoted_ = true;
   if (!status_.abort && before.abort) pause_.reset();
   if (spec_.canary() == nullptr || spec_before.canary() == nullptr) return;
-  if (spec_.canary()->steps != spec_before.canary()->steps) released_ = false;
+  // Steps that nobody can read have started nothing anew.
+  const bool readable = !hasInvalidStep(*spec_.canary()) && !hasInvalidStep(*spec_before.canary());
+  if (readable && spec_.canary()->steps != spec_before.canary()->steps) released_ = false;
 }
 
 }  // namespace towpath::simulate

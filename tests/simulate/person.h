@@ -12,15 +12,22 @@ class Person {
       : loop_(loop), api_(api), scenario_(scenario) {}
 
   void carryOut(const Act& act);
+  // The version that the Rollout's template, or that of the workload it names, asks for.
+  int wantedVersion() const;
   // The rollout waits for somebody to promote it.
   bool isWaitedFor() const;
 
  private:
+  const Value& rollout() const;
+  void patch(const Value& change, const cluster::WriteOptions& options = {});
   void patchStatus(Value status);
   void patchSpec(Value spec);
   void promote();
   void undo();
+  void spoil(int how);
+  void mend();
   void setImage(int version);
+  void setTemplate(Value pod_template);
 
   loop::Loop& loop_;
   cluster::MemoryApi& api_;

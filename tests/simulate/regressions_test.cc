@@ -138,4 +138,68 @@ TEST_CASE("a version kept past its scale-down deadline does not keep the progres
   CHECK(outcome.at_rest == "Degraded, v2 is stable");
 }
 
+TEST_CASE("no version is made smaller before the proxies have taken its requests away") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 60}}, {{pause: {{}}}}]}}}}", kRoute);
+  const Outcome outcome = played({.strategy = strategy,
+                                  .acts = {{60s, kSetImage, 2}, {90s, kNodesSilent, 0, 40s}, {91s, kPromote}},
+                                  .healths = {kGood, kGood},
+                                  .reports = traffic::RouteReports::kExpected});
+  CHECK(outcome.at_rest == "Healthy, v2 is stable");
+}
+
+TEST_CASE("a lower step keeps the pods of the canary until its weight has gone") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 50}}, {{pause: {{duration: 10}}}},"
+      " {{setWeight: 14}}, {{pause: {{}}}}]}}}}",
+      kRoute);
+  played({.strategy = strategy,
+          .annotations = "{towpath.dev/weight-limit: ready}",
+          .acts = {{60s, kSetImage, 2}},
+          .healths = {kGood, kGood},
+          .reports = traffic::RouteReports::kExpected});
+}
+
+TEST_CASE("an analysis that is unclear again pauses again, also while a promotion waits for pods") {
+  const Outcome outcome = played(
+      {.strategy = "{blueGreen: {activeService: shop-active, previewService: shop-preview, autoPromotionEnabled: false,"
+                   " prePromotionAnalysis: {templates: [{templateName: often}], args: [{name: hash, valueFrom:"
+                   " {podTemplateHashValue: Latest}}]}}}",
+       .acts = {{60s, kSetImage, 2}, {200s, kVersionBreaks, 2, 300s}, {210s, kPromote}},
+       .healths = {kGood, kGood},
+       .qualities = {Quality::kGood, Quality::kUnclear}});
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
+}
+
+TEST_CASE("an abort is carried out although the spec has become invalid") {
+  const std::string strategy = fmt::format("{{canary: {{{}, steps: [{{setWeight: 50}}, {{pause: {{}}}}]}}}}", kRoute);
+  for (const int how : {0, 1}) {
+    const Outcome outcome = played({.strategy = strategy,
+                                    .acts = {{60s, kSetImage, 2}, {120s, kSpoil, how}, {130s, kAbort}},
+                                    .healths = {kGood, kGood}});
+    CHECK(outcome.at_rest == "Degraded, v1 is stable");
+  }
+}
+
+TEST_CASE("a template that waits starts when the update has ended, also if the coordinator dies in between") {
+  const Outcome outcome =
+      played({.strategy = "{canary: {steps: [{setWeight: 50}, {pause: {}}]}}",
+              .annotations = "{towpath.dev/on-new-version: queue}",
+              .acts = {{60s, kSetImage, 2}, {90s, kSetImage, 3}, {100s, kCrash, 1}, {130s, kPromote}},
+              .healths = {kGood, kGood, kGood}});
+  CHECK(outcome.at_rest == "Paused, v2 is stable");
+}
+
+TEST_CASE("header routes go with an abort, and come back when somebody takes them away") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, steps: [{{setWeight: 20}}, {{setHeaderRoute: {{name: header, match: [{{headerName: X-Version,"
+      " headerValue: {{exact: new}}}}]}}}}, {{pause: {{}}}}]}}}}",
+      "canaryService: shop-canary, stableService: shop-stable, trafficRouting: {managedRoutes: [{name: header}],"
+      " plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}");
+  const Outcome outcome = played({.strategy = strategy,
+                                  .acts = {{60s, kSetImage, 2}, {120s, kRouteStripped}, {180s, kAbort}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
+}
+
 }  // namespace towpath::simulate

@@ -30,6 +30,11 @@ enum class RuleId : std::uint8_t {
   kOverdue,
   kAnalysisPassed,
   kMovedWhilePaused,
+  kRouteLeft,
+  kRouteMissing,
+  kPingPong,
+  kNewVersion,
+  kWorkload,
   kTwoSets,
   kTwoRuns,
   kStatusSound,
@@ -48,7 +53,7 @@ struct Rule {
   const char* text;
 };
 
-inline constexpr std::array<Rule, 24> kRules = {{
+inline constexpr std::array<Rule, 29> kRules = {{
     {RuleId::kDecision, "decision", Tag::kAlways, "a decision breaks an invariant of the engine"},
     {RuleId::kSurge, "surge", Tag::kAlways, "more pods than replicas + maxSurge (canary without a router)"},
     {RuleId::kUnavailable, "unavailable", Tag::kAlways,
@@ -67,6 +72,12 @@ inline constexpr std::array<Rule, 24> kRules = {{
     {RuleId::kOverdue, "overdue", Tag::kAlways, "a timed pause goes on long after its time"},
     {RuleId::kAnalysisPassed, "analysis-passed", Tag::kAlways, "an analysis that was not passed lets the update go on"},
     {RuleId::kMovedWhilePaused, "moved-while-paused", Tag::kAlways, "the update advances although a person paused it"},
+    {RuleId::kRouteLeft, "route-left", Tag::kAlways, "a header or mirror route outlives an abort that was carried out"},
+    {RuleId::kRouteMissing, "route-missing", Tag::kAlways, "a header or mirror step ends without its route"},
+    {RuleId::kPingPong, "ping-pong", Tag::kAlways, "a service of the two that gets requests is pointed at other pods"},
+    {RuleId::kNewVersion, "new-version", Tag::kAlways,
+     "a new version starts during an update although it has to wait, or was refused"},
+    {RuleId::kWorkload, "workload", Tag::kAlways, "the Deployment that ran before is scaled otherwise than asked for"},
     {RuleId::kTwoSets, "two-sets", Tag::kAlways, "two ReplicaSets of one template"},
     {RuleId::kTwoRuns, "two-runs", Tag::kAlways, "two unfinished AnalysisRuns for one purpose"},
     {RuleId::kStatusSound, "status-sound", Tag::kAlways, "the status contradicts itself"},

@@ -12,10 +12,11 @@ namespace towpath::simulate {
 namespace {
 
 constexpr std::array<const char*, kActKinds> kActNames = {
-    "set image", "promote",    "promote --full", "abort",      "retry",    "undo",        "pause",
-    "resume",    "scale",      "restart",        "edit steps", "touch",    "crash",       "second",
-    "watch cut", "watch gone", "watch repeat",   "watch late", "conflict", "write error", "lost reply",
-    "slow API",  "pod crash",  "pod vanish",     "silent",     "lying",    "wall jump"};
+    "set image",      "promote",     "promote --full", "abort",      "retry",      "undo",         "pause",
+    "resume",         "scale",       "restart",        "edit steps", "touch",      "forgive",      "spoil",
+    "mend",           "crash",       "second",         "watch cut",  "watch gone", "watch repeat", "watch late",
+    "conflict",       "write error", "lost reply",     "slow API",   "pod crash",  "pod vanish",   "version breaks",
+    "route stripped", "silent",      "lying",          "wall jump"};
 
 Health drawHealth(Random& random) {
   const int chance = random.between(0, 99);
@@ -44,7 +45,9 @@ ActKind drawCommand(Random& random) {
   if (chance < 88) return ActKind::kResume;
   if (chance < 94) return ActKind::kScale;
   if (chance < 96) return ActKind::kRestart;
-  return chance < 98 ? ActKind::kEditSteps : ActKind::kTouch;
+  if (chance < 97) return ActKind::kEditSteps;
+  if (chance < 98) return random.percent(50) ? ActKind::kTouch : ActKind::kForgive;
+  return random.percent(60) ? ActKind::kSpoil : ActKind::kMend;
 }
 
 Act drawCommandAct(Random& random, const Scenario& scenario, Duration at) {
@@ -52,7 +55,7 @@ Act drawCommandAct(Random& random, const Scenario& scenario, Duration at) {
   if (act.kind == ActKind::kSetImage) act.amount = random.between(1, scenario.versions());
   if (act.kind == ActKind::kScale) act.amount = random.percent(15) ? 0 : random.between(1, 8);
   act.in_between = random.percent(15);
-  if (act.kind == ActKind::kEditSteps) act.amount = random.between(0, 1);
+  if (act.kind == ActKind::kEditSteps || act.kind == ActKind::kSpoil) act.amount = random.between(0, 1);
   return act;
 }
 
@@ -65,9 +68,14 @@ Act drawFault(Random& random, const Scenario& scenario, Duration at) {
   if (act.kind == ActKind::kWatchLate) act.amount = random.between(0, 5);
   if (act.kind == ActKind::kSlowApi) act.lasts = random.between(5ms, 800ms);
   if (act.kind == ActKind::kWallJump) act.lasts = random.between(-120s, 3600s);
+  if (act.kind == ActKind::kVersionBreaks) {
+    act.amount = random.between(1, scenario.versions());
+    act.lasts = random.between(20s, 300s);
+  }
+  if (act.kind == ActKind::kRouteStripped && !scenario.routed) act.kind = ActKind::kPodCrash;
   if (act.kind == ActKind::kNodesSilent || act.kind == ActKind::kNodesLie) {
     act.lasts = random.between(5s, 60s);
-    if (scenario.reports == traffic::RouteReports::kNone) act.kind = ActKind::kPodCrash;
+    if (!scenario.routed || scenario.reports == traffic::RouteReports::kNone) act.kind = ActKind::kPodCrash;
   }
   return act;
 }
@@ -94,6 +102,7 @@ void drawActs(Random random, Scenario& scenario) {
 const char* toString(Profile profile) { return profile == Profile::kCompatible ? "compatible" : "strict"; }
 const char* toString(ActKind kind) { return kActNames.at(static_cast<std::size_t>(kind)); }
 bool isCommand(ActKind kind) { return kind < ActKind::kCrash; }
+bool isShared(ActKind kind) { return !isCommand(kind) && (kind < ActKind::kPodCrash || kind == ActKind::kWallJump); }
 
 const char* toString(Health health) {
   static constexpr std::array<const char*, 4> names = {"good", "slow", "broken", "flapping"};
@@ -113,6 +122,11 @@ std::string describe(const Act& act) {
   return fmt::format("{} ({}, {})", text, act.amount, formatGoDuration(act.lasts));
 }
 
+const char* toString(Poison poison) {
+  static constexpr std::array<const char*, 5> names = {"none", "no route", "no quota", "deaf plugin", "malformed"};
+  return names.at(static_cast<std::size_t>(poison));
+}
+
 Health Scenario::health(int version) const {
   const auto index = static_cast<std::size_t>(version - 1);
   return version >= 1 && index < healths.size() ? healths[index] : Health::kGood;
@@ -123,20 +137,57 @@ Quality Scenario::quality(int version) const {
   return version >= 1 && index < qualities.size() ? qualities[index] : Quality::kGood;
 }
 
-Scenario drawScenario(std::uint64_t seed, Profile profile) {
-  const Random random = Random(seed).fork(toString(profile));
-  Scenario scenario{.seed = seed, .profile = profile};
-  Random shape = random.fork("shape");
+namespace {
+
+void drawVersions(Random& shape, Scenario& scenario) {
   const int versions = shape.between(2, 5);
   for (int version = 1; version <= versions; ++version) {
     // The first one works: there is always a way back.
     scenario.healths.push_back(version == 1 ? Health::kGood : drawHealth(shape));
     scenario.qualities.push_back(version == 1 ? Quality::kGood : drawQuality(shape));
   }
+}
+
+// A rollout with its people, for itself.
+Scenario drawOne(const Random& random, const Scenario& like) {
+  Scenario scenario{.seed = like.seed, .profile = like.profile, .ns = like.ns, .poison = like.poison};
+  scenario.reports = like.reports;
+  Random shape = random.fork("shape");
+  drawVersions(shape, scenario);
   scenario.diligent = shape.percent(45);
   drawObjects(random.fork("objects"), scenario);
   drawActs(random.fork("acts"), scenario);
-  scenario.with_pods = std::ranges::any_of(scenario.acts, [](const Act& act) { return act.kind == ActKind::kRestart; });
+  scenario.with_pods |=
+      std::ranges::any_of(scenario.acts, [](const Act& act) { return act.kind == ActKind::kRestart; });
+  return scenario;
+}
+
+// What they share strikes once, with the acts of the first one.
+void drawNeighbours(Random random, Scenario& scenario) {
+  if (!random.percent(12)) return;
+  const int count = random.between(1, 2);
+  for (int i = 1; i <= count; ++i) {
+    const Random own = random.fork("neighbour", static_cast<std::uint64_t>(i));
+    Scenario like{.seed = scenario.seed, .profile = scenario.profile, .ns = fmt::format("ns{}", i)};
+    like.reports = scenario.reports;
+    if (random.percent(50)) like.poison = static_cast<Poison>(random.between(1, 4));
+    Scenario neighbour = drawOne(own, like);
+    std::erase_if(neighbour.acts, [](const Act& act) { return isShared(act.kind); });
+    scenario.active = std::max(scenario.active, neighbour.active);
+    scenario.neighbours.push_back(std::move(neighbour));
+  }
+}
+
+}  // namespace
+
+Scenario drawScenario(std::uint64_t seed, Profile profile) {
+  const Random random = Random(seed).fork(toString(profile));
+  // Of all nodes, whichever routes they carry.
+  const bool reports = random.fork("reports").percent(60);
+  Scenario like{.seed = seed, .profile = profile};
+  if (reports) like.reports = traffic::RouteReports::kExpected;
+  Scenario scenario = drawOne(random, like);
+  drawNeighbours(random.fork("neighbours"), scenario);
   return scenario;
 }
 

@@ -4,11 +4,13 @@
 // deterministic; taking acts out of it is how a failure is shrunk.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
 #include "base/value.h"
+#include "cluster/kinds.h"
 #include "traffic/registry.h"
 
 namespace towpath::simulate {
@@ -33,6 +35,9 @@ enum class ActKind : std::uint8_t {
   kRestart,      //
   kEditSteps,    // amount: which of Scenario::other_steps
   kTouch,        // an edit that changes nothing of the template (an annotation)
+  kForgive,      // removes the note of a refused template
+  kSpoil,        // makes the spec invalid: amount 0: its times, 1: its steps
+  kMend,         // makes it valid again
   // Misfortune.
   kCrash,           // amount: the controllers die at that many writes from now; odd: after the write, even: before it
   kSecond,          // another coordinator works beside the first for `lasts`
@@ -46,6 +51,8 @@ enum class ActKind : std::uint8_t {
   kSlowApi,         // each call takes `lasts`, for a minute
   kPodCrash,        // a pod of the amount-th ReplicaSet restarts
   kPodVanish,       // … is gone
+  kVersionBreaks,   // pods of version `amount` do not get ready, and cease to be, for `lasts`
+  kRouteStripped,   // somebody takes the header and mirror routes away
   kNodesSilent,     // nobody reports weights for `lasts`
   kNodesLie,        // weights are reported that are not live, for `lasts`
   kWallJump,        // the wall clock jumps by `lasts` (may be negative)
@@ -53,6 +60,7 @@ enum class ActKind : std::uint8_t {
 inline constexpr int kActKinds = static_cast<int>(ActKind::kWallJump) + 1;
 const char* toString(ActKind kind);
 bool isCommand(ActKind kind);  // of a person
+bool isShared(ActKind kind);   // misfortune of the whole world and not of one rollout
 
 struct Act {
   Duration at{};
@@ -73,13 +81,26 @@ const char* toString(Health health);
 enum class Quality : std::uint8_t { kGood, kBad, kUnclear, kNoAnswer, kHangs };
 const char* toString(Quality quality);
 
+// Why a rollout beside others cannot go on, whatever its controller does: none of the others may notice.
+enum class Poison : std::uint8_t {
+  kNone,
+  kNoRoute,     // its HTTPRoute is not there
+  kNoQuota,     // the server refuses its ReplicaSets
+  kDeafPlugin,  // its step plugin answers after minutes only, and never well
+  kMalformed,   // its spec cannot be read
+};
+const char* toString(Poison poison);
+
 struct Scenario {
   std::uint64_t seed = 0;
   Profile profile = Profile::kCompatible;
 
-  Value rollout;
-  std::vector<std::string> services;
-  bool routed = false;  // an HTTPRoute named like the rollout
+  std::string ns = "default";
+  Value rollout;                                   // named "shop", as is all that belongs to it
+  std::vector<std::string> services;               // "shop-canary", …
+  bool routed = false;                             // an HTTPRoute named like the rollout
+  std::optional<cluster::Resource> workload_kind;  // of what spec.workloadRef names
+  Value workload;
   std::vector<Value> templates;
   std::vector<Value> other_steps;  // for kEditSteps: an array each
   traffic::RouteReports reports = traffic::RouteReports::kNone;
@@ -91,6 +112,11 @@ struct Scenario {
   // Of v1, v2, …; what is not listed is good.
   std::vector<Health> healths;
   std::vector<Quality> qualities;
+
+  // More rollouts in the same world: queue, API and misfortune are shared, the people are their own. Each has a
+  // namespace of its own.
+  std::vector<Scenario> neighbours;
+  Poison poison = Poison::kNone;
 
   int versions() const { return static_cast<int>(healths.size()); }
   Health health(int version) const;

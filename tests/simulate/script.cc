@@ -3,34 +3,62 @@
 #include "json/patch.h"
 #include "json/yaml.h"
 #include "simulate/draw.h"
+#include "simulate/draw_steps.h"
 
 namespace towpath::simulate {
+namespace {
+
+Value baseSpec() {
+  Value spec = Object{{"replicas", 4}, {"progressDeadlineSeconds", 120}};
+  const Value labels = Object{{"app", "shop"}};
+  spec["selector"]["matchLabels"] = labels;
+  spec["template"]["metadata"]["labels"] = labels;
+  spec["template"]["spec"]["containers"] = Array{Object{{"name", "web"}, {"image", imageOf(1)}}};
+  return spec;
+}
+
+// Only what the strategy names: nobody would ever switch the others.
+std::vector<std::string> servicesOf(const Value& strategy) {
+  const Value& canary = strategy["canary"];
+  if (!canary.isObject()) return {"shop-active", "shop-preview"};
+  if (canary["pingPong"].isObject()) return {"shop-ping", "shop-pong"};
+  if (canary["canaryService"].isString()) return {"shop-canary", "shop-stable"};
+  return {};
+}
+
+bool hasMetadata(const Value& strategy) {
+  const Value& kind = strategy["canary"].isObject() ? strategy["canary"] : strategy["blueGreen"];
+  for (const char* block : {"stableMetadata", "canaryMetadata", "activeMetadata", "previewMetadata"}) {
+    if (!kind[block].isNull()) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Scenario scripted(const Script& script) {
   Scenario scenario{.seed = 1};
-  // The templates of a drawn one; everything else is written over.
-  drawObjects(Random(1), scenario);
-  scenario.rollout["metadata"] = Object{{"name", "shop"}, {"namespace", "default"}};
-  const Value pod_template = scenario.rollout["spec"]["template"];
-  const Value selector = scenario.rollout["spec"]["selector"];
-  scenario.rollout["spec"] = Object{{"replicas", 4}, {"progressDeadlineSeconds", 120}};
-  scenario.rollout["spec"] =
-      json::mergePatch(std::as_const(scenario.rollout)["spec"], json::parseYamlDocument(script.spec).value());
-  scenario.rollout["spec"]["selector"] = selector;
-  scenario.rollout["spec"]["template"] = pod_template;
-  scenario.rollout["spec"]["strategy"] = json::parseYamlDocument(script.strategy).value();
-  const Value& canary = std::as_const(scenario.rollout).at({"spec", "strategy", "canary"});
-  scenario.routed = canary["trafficRouting"].isObject();
-  // Only what the strategy names: nobody would ever switch the others.
-  scenario.services.clear();
-  if (canary["canaryService"].isString()) scenario.services = {"shop-canary", "shop-stable"};
-  if (!canary.isObject()) scenario.services = {"shop-active", "shop-preview"};
-  scenario.reports = traffic::RouteReports::kNone;
+  Random random(1);
+  scenario.templates = {drawTemplate(random, "once", false), drawTemplate(random, "often", true),
+                        drawTemplate(random, "background", true)};
+  scenario.templates.back()["spec"]["metrics"].makeArray()[0].makeObject().erase("count");
+  for (Value& made : scenario.templates) made["metadata"]["namespace"] = scenario.ns;
+  Value& rollout = scenario.rollout;
+  rollout = Object{{"apiVersion", "argoproj.io/v1alpha1"}, {"kind", "Rollout"}};
+  rollout["metadata"] = Object{{"name", "shop"}, {"namespace", scenario.ns}};
+  rollout["metadata"]["annotations"] = json::parseYamlDocument(script.annotations).value();
+  rollout["spec"] = json::mergePatch(baseSpec(), json::parseYamlDocument(script.spec).value());
+  rollout["spec"]["strategy"] = json::parseYamlDocument(script.strategy).value();
+  const Value& strategy = std::as_const(rollout)["spec"]["strategy"];
+  scenario.routed = strategy["canary"]["trafficRouting"].isObject();
+  scenario.services = servicesOf(strategy);
+  scenario.reports = script.reports;
   scenario.other_steps.assign(2, Array{});
   scenario.acts = script.acts;
   scenario.healths = script.healths;
   scenario.qualities = script.qualities;
   scenario.active = script.active;
+  scenario.with_pods = hasMetadata(strategy);
   for (const Act& act : scenario.acts) scenario.with_pods |= act.kind == ActKind::kRestart;
   return scenario;
 }

@@ -9,11 +9,13 @@
 namespace towpath::simulate {
 
 struct Script {
-  std::string_view strategy;     // YAML of spec.strategy
-  std::string_view spec = "{}";  // YAML of what else spec has
+  std::string_view strategy;            // YAML of spec.strategy
+  std::string_view spec = "{}";         // YAML of what else spec has
+  std::string_view annotations = "{}";  // YAML of the Rollout's
   std::vector<Act> acts;
   std::vector<Health> healths;
   std::vector<Quality> qualities;
+  traffic::RouteReports reports = traffic::RouteReports::kNone;
   Duration active = 10min;
 };
 

@@ -27,6 +27,12 @@ Shrunk shrink(Scenario scenario, RuleId broken) {
     tried.diligent = false;
     if (fails(tried)) shrunk.scenario = std::move(tried);
   }
+  while (!shrunk.scenario.neighbours.empty()) {
+    Scenario tried = shrunk.scenario;
+    tried.neighbours.pop_back();
+    if (!fails(tried)) break;
+    shrunk.scenario = std::move(tried);
+  }
   for (bool smaller = true; smaller;) {
     smaller = false;
     // From the end: what comes last has the least influence on the rest.
@@ -41,17 +47,31 @@ Shrunk shrink(Scenario scenario, RuleId broken) {
   return shrunk;
 }
 
-std::string report(const Scenario& scenario, const Outcome& outcome) {
-  const Rule& broken = rule(outcome.breach->rule);
-  std::string text = fmt::format("seed {} ({}) breaks \"{}\": {}\n  {}\n", scenario.seed, toString(scenario.profile),
-                                 broken.name, broken.text, outcome.breach->text);
-  text += fmt::format("replay: ./dev simulate --seed {} --profile {}\n", scenario.seed, toString(scenario.profile));
-  text += json::toYaml(scenario.rollout["spec"]);
+namespace {
+
+std::string described(const Scenario& scenario) {
+  std::string text = json::toYaml(scenario.rollout["spec"]);
+  for (const auto& [key, value] : scenario.rollout["metadata"]["annotations"].asObject())
+    text += fmt::format("{}: {}\n", key, value.asStringView());
+  if (scenario.workload_kind) text += json::toYaml(scenario.workload);
   for (int version = 1; version <= scenario.versions(); ++version) {
     text += fmt::format("v{}: {}, measures {}\n", version, toString(scenario.health(version)),
                         toString(scenario.quality(version)));
   }
   for (const Act& act : scenario.acts) text += fmt::format("  at {}: {}\n", formatGoDuration(act.at), describe(act));
+  return text;
+}
+
+}  // namespace
+
+std::string report(const Scenario& scenario, const Outcome& outcome) {
+  const Rule& broken = rule(outcome.breach->rule);
+  std::string text = fmt::format("seed {} ({}) breaks \"{}\": {}\n  {}\n", scenario.seed, toString(scenario.profile),
+                                 broken.name, broken.text, outcome.breach->text);
+  text += fmt::format("replay: ./dev simulate --seed {} --profile {}\n", scenario.seed, toString(scenario.profile));
+  text += described(scenario);
+  for (const Scenario& neighbour : scenario.neighbours)
+    text += fmt::format("-- {} ({})\n", neighbour.ns, toString(neighbour.poison)) + described(neighbour);
   const std::vector<std::string>& lines = outcome.timeline;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const bool shown = i < kTimelineHead || i + kTimelineTail >= lines.size();

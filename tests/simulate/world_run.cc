@@ -3,45 +3,44 @@
 
 #include <algorithm>
 
-#include "simulate/draw.h"
 #include "simulate/world.h"
 
 namespace towpath::simulate {
 namespace {
 
 constexpr Duration kQuiet = 17min;  // longer than any controller's resync
-constexpr Duration kCalmLimit = 4h;
 constexpr Duration kWayOutLimit = 2h;
 constexpr Duration kDiligence = 30s;
 
 }  // namespace
 
-void World::act(const Act& act) {
-  if (act.in_between) {
-    in_between_.push_back(act);
+void World::act(Tenant& tenant, const Act& act) {
+  if (act.in_between && tenant.scenario.ns == "default") {
+    in_between_.push_back({&tenant, act});
     return;
   }
-  say(describe(act));
+  say((tenant.scenario.ns == "default" ? "" : tenant.scenario.ns + ": ") + describe(act));
   if (!isCommand(act.kind)) {
     outcome_.coverage.struck(act.kind);
-    misfortune(act);
+    misfortune(tenant, act);
     return;
   }
-  const char* strategy = strategyOf(monitor_.spec(), monitor_.recreate());
-  outcome_.coverage.commanded(strategy, toString(monitor_.status().phase), act.kind);
+  const Monitor& monitor = tenant.monitor;
+  const char* strategy = strategyOf(monitor.spec(), monitor.recreate());
+  outcome_.coverage.commanded(strategy, toString(monitor.status().phase), act.kind);
   if (act.kind == ActKind::kSetImage) ++outcome_.updates;
   writer_ = Writer::kPerson;
-  person_.carryOut(act);
+  tenant.person.carryOut(act);
   writer_ = Writer::kCluster;
 }
 
-void World::misfortune(const Act& act) {
+void World::misfortune(Tenant& tenant, const Act& act) {
   if (faults_.take(act, loop_.now())) {
     if (act.kind == ActKind::kWatchCut || act.kind == ActKind::kWatchGone) cut_at_ = loop_.now();
     if (act.kind == ActKind::kWatchGone) api_.compact();
     return;
   }
-  if (cluster_.take(act)) return;
+  if (tenant.cluster.take(act) || tenant.nodes.take(act)) return;
   switch (act.kind) {
     case ActKind::kCrash:
       if (first_ && !first_->api.dead()) first_->api.dieAt((act.amount + 1) / 2, act.amount % 2 == 1);
@@ -50,7 +49,7 @@ void World::misfortune(const Act& act) {
       if (second_) return;
       start(second_);
       second_until_ = loop_.now() + act.lasts;
-      after(act.lasts, [this] { second_.reset(); });
+      agenda_.after(act.lasts, [this] { second_.reset(); });
       return;
     case ActKind::kWallJump:
       loop_.setWall(loop_.wallNow() + act.lasts);
@@ -60,95 +59,135 @@ void World::misfortune(const Act& act) {
   }
 }
 
-void World::beDiligent() {
+void World::beDiligent(Tenant& tenant) {
   if (loop_.now() - start_ > scenario_.active) return;
-  if (person_.isWaitedFor()) act({.kind = ActKind::kPromote});
-  after(kDiligence, [this] { beDiligent(); });
+  if (tenant.person.isWaitedFor()) act(tenant, {.kind = ActKind::kPromote});
+  agenda_.after(kDiligence, [this, &tenant] { beDiligent(tenant); });
+}
+
+bool World::broken() const {
+  return std::ranges::any_of(tenants_, [](const auto& tenant) { return tenant->monitor.first().has_value(); });
 }
 
 bool World::runUntil(MonoTime at) {
-  while (!monitor_.first() && loop_.now() < at) {
+  while (!broken() && loop_.now() < at) {
     loop_.advanceTo(std::min(loop_.nextTimer(), at));
-    monitor_.look(cluster_.running());
-    sayStatus();
+    for (const auto& tenant : tenants_) {
+      tenant->monitor.look();
+      sayStatus(*tenant);
+    }
   }
-  return !monitor_.first();
+  return !broken();
 }
 
-// Until nothing was written for longer than anybody's resync takes, and no verdict is awaited.
-bool World::settles(Duration limit) {
+// Until nothing was written for longer than anybody's resync takes, and no verdict is awaited. What its spec lets take
+// time has that time, and no more.
+bool World::settles(Tenant& tenant) {
+  Monitor& monitor = tenant.monitor;
   const MonoTime from = loop_.now();
-  while (loop_.now() < from + limit) {
-    if (!runUntil(std::max(monitor_.lastWrite(), from) + kQuiet)) return false;
-    const bool quiet = loop_.now() - monitor_.lastWrite() >= kQuiet;
-    if (quiet && !monitor_.measures(Monitor::Runs::kThatEnd)) return true;
+  const Duration limit = monitor.settlesWithin();
+  while (monitor.lastWrite() <= from + limit) {
+    if (!runUntil(std::max(monitor.lastWrite(), from) + kQuiet)) return false;
+    const bool quiet = loop_.now() - monitor.lastWrite() >= kQuiet;
+    if (quiet && !monitor.measures(Monitor::Runs::kThatEnd)) return true;
+    if (loop_.now() > from + limit + 2 * kQuiet) break;
     if (quiet && !runUntil(loop_.now() + kQuiet)) return false;
   }
-  monitor_.breach(RuleId::kUnsettled, fmt::format("still written to after {}", formatGoDuration(limit)));
+  monitor.breach(RuleId::kUnsettled, fmt::format("still written to after {}", formatGoDuration(limit)));
   return false;
+}
+
+bool World::settle() {
+  for (const auto& tenant : tenants_) {
+    if (tenant->lives() && !settles(*tenant)) return false;
+  }
+  for (const auto& tenant : tenants_) {
+    if (!tenant->lives()) continue;
+    if (std::string wrong = tenant->monitor.contradiction(); !wrong.empty())
+      tenant->monitor.breach(RuleId::kWrongEnd, wrong);
+  }
+  return !broken();
 }
 
 bool World::calm() {
   say("-- calm --");
   in_between_.clear();
   faults_.clear();
-  cluster_.heal();
+  for (const auto& tenant : tenants_) {
+    tenant->cluster.heal();
+    tenant->nodes.heal();
+  }
   second_.reset();
-  if (!settles(kCalmLimit)) return false;
-  const model::RolloutStatus& status = monitor_.status();
-  outcome_.at_rest = fmt::format("{}, v{} is stable", toString(status.phase), monitor_.stableVersion());
-  if (status.phase == model::RolloutPhase::kProgressing) monitor_.breach(RuleId::kWedged, status.message);
-  if (std::string wrong = monitor_.contradiction(); !wrong.empty()) monitor_.breach(RuleId::kWrongEnd, wrong);
-  return !monitor_.first();
+  if (!settle()) return false;
+  const Monitor& own = tenants_.front()->monitor;
+  outcome_.at_rest = fmt::format("{}, v{} is stable", toString(own.status().phase), own.stableVersion());
+  for (const auto& tenant : tenants_) {
+    if (tenant->lives() && tenant->monitor.status().phase == model::RolloutPhase::kProgressing)
+      tenant->monitor.breach(RuleId::kWedged, tenant->monitor.status().message);
+  }
+  return !broken();
 }
 
 bool World::rest() {
   say("-- another coordinator --");
-  const std::uint64_t before = monitor_.writes();
+  std::vector<std::uint64_t> before;
+  for (const auto& tenant : tenants_) before.push_back(tenant->monitor.writes());
   first_.reset();
   start(first_);
   // A background analysis may come to a verdict at any time.
-  const bool measures = monitor_.measures(Monitor::Runs::kAll);
+  std::vector<bool> measures;
+  for (const auto& tenant : tenants_) measures.push_back(tenant->monitor.measures(Monitor::Runs::kAll));
   if (!runUntil(loop_.now() + kQuiet)) return false;
-  if (monitor_.writes() != before && !measures) {
-    monitor_.breach(RuleId::kRestless, fmt::format("{} writes", monitor_.writes() - before));
+  for (std::size_t i = 0; i < tenants_.size(); ++i) {
+    Monitor& monitor = tenants_[i]->monitor;
+    if (!tenants_[i]->lives() || monitor.writes() == before[i] || measures[i]) continue;
+    monitor.breach(RuleId::kRestless, fmt::format("{} writes", monitor.writes() - before[i]));
   }
-  return !monitor_.first();
+  return !broken();
+}
+
+// Where a new version may not start during an update, that one has to end first.
+bool World::bringGoodVersion(Tenant& tenant) {
+  std::vector<ActKind> kinds = {ActKind::kMend, ActKind::kSetImage, ActKind::kRetry, ActKind::kResume};
+  if (tenant.monitor.extensions().on_new_version != model::OnNewVersion::kReplace)
+    kinds.insert(kinds.begin() + 1, {ActKind::kResume, ActKind::kAbort});
+  for (const ActKind kind : kinds) {
+    act(tenant, {.kind = kind, .amount = tenant.scenario.versions() + 1});
+    if (!runUntil(loop_.now() + 10s)) return false;
+  }
+  const MonoTime limit = loop_.now() + kWayOutLimit;
+  Monitor& monitor = tenant.monitor;
+  while (loop_.now() < limit && monitor.status().phase != model::RolloutPhase::kHealthy) {
+    act(tenant, {.kind = ActKind::kPromoteFull});
+    if (!runUntil(loop_.now() + 2min)) return false;
+  }
+  if (monitor.status().phase != model::RolloutPhase::kHealthy) {
+    monitor.breach(RuleId::kNoWayOut,
+                   fmt::format("{} \"{}\"", toString(monitor.status().phase), monitor.status().message));
+  }
+  return !broken();
 }
 
 bool World::wayOut() {
   say("-- way out --");
-  for (const ActKind kind : {ActKind::kSetImage, ActKind::kRetry, ActKind::kResume}) {
-    act({.kind = kind, .amount = scenario_.versions() + 1});
-    if (!runUntil(loop_.now() + 10s)) return false;
+  for (const auto& tenant : tenants_) {
+    if (tenant->lives() && !bringGoodVersion(*tenant)) return false;
   }
-  const MonoTime limit = loop_.now() + kWayOutLimit;
-  while (loop_.now() < limit && monitor_.status().phase != model::RolloutPhase::kHealthy) {
-    act({.kind = ActKind::kPromoteFull});
-    if (!runUntil(loop_.now() + 2min)) return false;
-  }
-  if (monitor_.status().phase != model::RolloutPhase::kHealthy) {
-    monitor_.breach(RuleId::kNoWayOut,
-                    fmt::format("{} \"{}\"", toString(monitor_.status().phase), monitor_.status().message));
-  }
-  if (monitor_.first() || !settles(kCalmLimit)) return false;
-  if (std::string wrong = monitor_.contradiction(); !wrong.empty()) monitor_.breach(RuleId::kWrongEnd, wrong);
-  return !monitor_.first();
+  return settle();
 }
 
-// ---- measurements
-// ---------------------------------------------------------------------------------------------------------
+Quality World::qualityOf(const std::string& hash) const {
+  for (const auto& tenant : tenants_) {
+    if (const int version = tenant->cluster.version(hash); version > 0) return tenant->scenario.quality(version);
+  }
+  return Quality::kGood;
+}
 
 // "http://metrics/<hash>": what the quality of that version says, with a little chance and some delay.
 loop::Task<Result<http::Response>> World::measure(http::ClientRequest request) {
   const std::string hash = request.url.substr(request.url.rfind('/') + 1);
-  int version = 0;
-  for (const Value* set : api_.peekAll(cluster::kReplicaSets)) {
-    if (cluster::labelOf(*set, "rollouts-pod-template-hash") != hash) continue;
-    version = versionOf(set->at({"spec", "template", "spec"})["containers"][0]["image"].asStringView());
-  }
   Random random = Random(scenario_.seed).fork(hash, measured_[hash]++);
-  const Quality quality = scenario_.quality(version);
+  const Quality quality = qualityOf(hash);
   if (quality == Quality::kHangs && !random.percent(40)) co_await loop::sleep(loop_, 1h);
   co_await loop::sleep(loop_, random.percent(20) ? random.between(1s, 20s) : random.between(5ms, 300ms));
   const auto body = [](double value) {
