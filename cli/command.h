@@ -122,6 +122,12 @@ struct LogsOptions {
 };
 Exit logs(Context context, LogsOptions options);
 
+struct MetricsOptions {
+  std::string rollout;  // empty: all traffic of the namespace
+  std::string output;   // "" or "json"
+};
+Exit metrics(Context context, MetricsOptions options);
+
 Exit nodes(Context context);
 Exit events(Context context, std::string rollout, bool watch);
 

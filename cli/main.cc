@@ -40,6 +40,7 @@ struct Arguments {
   StatusOptions status;
   LogsOptions logs;
   TokenOptions token;
+  MetricsOptions metrics;
   std::string rollout, in, timeout, shell, token_id;
   std::vector<std::string> rollouts;
   bool full = false, watch = false, no_watch = false, experiments = false;
@@ -218,6 +219,11 @@ void addOtherVerbs(CLI::App& app, Arguments& a) {
               [&a](Context c) { return events(c, a.rollout, a.watch); });
   events_verb->add_option("ROLLOUT", a.rollout, "only of this rollout and what belongs to it");
   events_verb->add_flag("-w,--watch", a.watch, "follow");
+  auto* metrics_verb = addVerb(app, a, "metrics", "Show requests, errors and latency of the last minute by version",
+                               "  towpath metrics\n  towpath metrics shop\n  towpath metrics shop -o json\n",
+                               [&a](Context c) { return metrics(c, a.metrics); });
+  metrics_verb->add_option("ROLLOUT", a.metrics.rollout, "only its stable and its new version");
+  metrics_verb->add_option("-o,--output", a.metrics.output, "json")->type_name("FORMAT");
 
   auto* token_verb = app.add_subcommand("token", "Join tokens of new nodes")->require_subcommand(1)->fallthrough();
   auto* create_verb =

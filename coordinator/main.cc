@@ -25,6 +25,7 @@
 #include "server_identity.h"
 #include "store/samples.h"
 #include "store/sqlite_store.h"
+#include "traffic_page.h"
 
 // Read by jemalloc, where it is linked. Nearly all memory is allotted by the loop's thread: one arena for all keeps
 // what is freed where it is used again, and pages that are free go back to the system after a second.
@@ -66,7 +67,7 @@ std::unique_ptr<store::SampleStore> openSamples(loop::Loop& loop, const coordina
 
 // Beside the Kubernetes API: the agents' link, join tokens and our own measurements.
 void mountPages(apiserver::Rest& rest, agents::Agents& nodes, apiserver::Authenticator& users, store::Store& store,
-                http::Server& server) {
+                const store::SampleStore& samples, http::Server& server) {
   rest.mount("/agent/v1", [&nodes](http::Request& request, http::ResponseWriter& response) {
     return nodes.handle(request, response);
   });
@@ -74,7 +75,10 @@ void mountPages(apiserver::Rest& rest, agents::Agents& nodes, apiserver::Authent
     return nodes.handleTokens(request, response);
   });
   rest.mount("/metrics", [&](http::Request& request, http::ResponseWriter& response) {
-    return coordinator::serveMetrics(users, store, server, nodes, request, response);
+    return coordinator::serveMetrics(users, store, samples, server, nodes, request, response);
+  });
+  rest.mount("/towpath/v1/traffic", [&](http::Request& request, http::ResponseWriter& response) {
+    return coordinator::serveTraffic(users, samples, request, response);
   });
 }
 
@@ -167,7 +171,7 @@ void run(const coordinator::Config& config) {
        .connections = static_cast<std::size_t>(config.connections_max),
        .name = "api"},
       rest.handler());
-  mountPages(rest, nodes, users, *store, server);
+  mountPages(rest, nodes, users, *store, *samples, server);
   const std::uint16_t port = listen(server, config);
 
   orFail(loop::blockOn(loop, controllers.start()), "the controllers");

@@ -1,6 +1,7 @@
 #include "metrics_page.h"
 
 #include "counters_text.h"
+#include "traffic_page.h"
 
 namespace towpath::coordinator {
 
@@ -38,14 +39,15 @@ std::string metricsPage(const store::StoreStats& store, const http::ServerStats&
   return std::move(page).take();
 }
 
-loop::Task<void> serveMetrics(const apiserver::Authenticator& users, store::Store& store, const http::Server& server,
+loop::Task<void> serveMetrics(const apiserver::Authenticator& users, store::Store& store,
+                              const store::SampleStore& samples, const http::Server& server,
                               const agents::Agents& agents, http::Request& request, http::ResponseWriter& response) {
   const tls::Identity* certificate = request.peer.certificate ? &*request.peer.certificate : nullptr;
   if (!users.authenticate(request.headers.get("Authorization"), certificate)) {
     co_await response.send(401, {}, "a token or a client certificate is needed\n");
     co_return;
   }
-  std::string page = metricsPage(store.stats(), server.stats(), agents.stats());
+  std::string page = metricsPage(store.stats(), server.stats(), agents.stats()) + trafficMetrics(samples.series());
   co_await response.send(200, {{"Content-Type", "text/plain; version=0.0.4"}}, std::move(page));
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// The coordinator's own counters, in the text format of Prometheus.
+// The coordinator's own counters and the traffic of all nodes, in the text format of Prometheus.
 
 #include <string>
 
 #include "agents/agents.h"
 #include "apiserver/auth.h"
 #include "http/server.h"
+#include "store/samples.h"
 #include "store/store.h"
 
 namespace towpath::coordinator {
@@ -14,7 +15,8 @@ std::string metricsPage(const store::StoreStats& store, const http::ServerStats&
                         const agents::AgentsStats& agents);
 
 // Answers GET /metrics, for anybody who has a token or certificate of ours.
-loop::Task<void> serveMetrics(const apiserver::Authenticator& users, store::Store& store, const http::Server& server,
+loop::Task<void> serveMetrics(const apiserver::Authenticator& users, store::Store& store,
+                              const store::SampleStore& samples, const http::Server& server,
                               const agents::Agents& agents, http::Request& request, http::ResponseWriter& response);
 
 }  // namespace towpath::coordinator

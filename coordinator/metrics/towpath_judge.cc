@@ -106,11 +106,12 @@ class TowpathJudge final : public Provider {
 
  private:
   // Past the end of the window that begins at `until`, and the time that its counts need. A clock that jumped makes
-  // nobody wait longer than that.
+  // nobody wait longer than that. A status has whole seconds: rounded up, or the next look would come too early and
+  // again and again until the second is over.
   void waitForNext(model::Measurement& measurement, const JudgeSettings& settings, std::int64_t until) const {
     const Duration ahead = fromMs(until) + settings.window + settings.settle - loop_.wallNow();
-    measurement.resume_at =
-        loop_.steadyNow() + std::clamp<Duration>(ahead, 100ms, 2 * settings.window + settings.settle);
+    measurement.resume_at = std::chrono::ceil<std::chrono::seconds>(
+        loop_.steadyNow() + std::clamp<Duration>(ahead, 100ms, 2 * settings.window + settings.settle));
   }
 
   // The comparison is over by the clock that does not jump; its last window's counts are in.
@@ -197,8 +198,8 @@ model::Measurement TowpathJudge::look(const MetricRequest& request, model::Measu
 model::Measurement TowpathJudge::lookClassically(const MetricRequest& request, model::Measurement measurement,
                                                  const JudgeSettings& settings) const {
   if (!isOver(measurement, settings)) {
-    measurement.resume_at = measurement.started_at.value_or(loop_.steadyNow()) + settings.duration + settings.window +
-                            settings.settle;
+    measurement.resume_at = std::chrono::ceil<std::chrono::seconds>(
+        measurement.started_at.value_or(loop_.steadyNow()) + settings.duration + settings.window + settings.settle);
     return measurement;
   }
   std::vector<judge::SeriesMetric> series;
@@ -211,7 +212,8 @@ model::Measurement TowpathJudge::lookClassically(const MetricRequest& request, m
   const judge::ClassicalReport report = judge::judgeClassically(series, settings.classical);
   measurement.value = fmt::format("{:.4g}", report.score);
   for (const judge::SeriesResult& metric : report.metrics)
-    measurement.metadata[metric.name] = fmt::format("{}, mean ratio {:.3g}", toString(metric.classification), metric.ratio);
+    measurement.metadata[metric.name] =
+        fmt::format("{}, mean ratio {:.3g}", toString(metric.classification), metric.ratio);
   switch (report.classification) {
     case judge::ScoreClass::kPass:
       finish(measurement, AnalysisPhase::kSuccessful, report.reason);

@@ -78,8 +78,7 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
   }
   Kept& kept = series_[{sample.ns, sample.service, sample.pod_template_hash, sample.route}];
   std::vector<Window>& windows = kept.windows;
-  addTo(kept.totals, window);
-  kept.totals.latency_sketch = {};
+  addCounts(kept.totals, window);
   const auto at = std::ranges::lower_bound(windows, window.start_ms, {}, &Window::start_ms);
   if (at != windows.end() && at->start_ms == window.start_ms) {
     at->add(window);
@@ -109,6 +108,11 @@ void SampleRollup::compact(std::int64_t now_ms, std::int64_t oldest_ms) {
 }
 
 void SampleRollup::addTo(SampleSums& sums, const Window& window) {
+  addCounts(sums, window);
+  if (const auto sketch = sketch::Sketch::decode(window.sketch)) sums.latency_sketch.merge(*sketch);
+}
+
+void SampleRollup::addCounts(SampleSums& sums, const Window& window) {
   sums.samples += window.samples;
   sums.requests += window.requests;
   sums.status_2xx += window.status_2xx;
@@ -117,7 +121,6 @@ void SampleRollup::addTo(SampleSums& sums, const Window& window) {
   sums.status_5xx += window.status_5xx;
   sums.connection_errors += window.connection_errors;
   for (std::size_t i = 0; i < kLatencyBuckets; ++i) sums.latency[i] += window.latency[i];
-  if (const auto sketch = sketch::Sketch::decode(window.sketch)) sums.latency_sketch.merge(*sketch);
 }
 
 SampleSums SampleRollup::sums(const SampleFilter& filter) const {

@@ -40,6 +40,7 @@ class SampleRollup {
     SampleSums totals;
   };
   static void addTo(SampleSums& sums, const Window& window);
+  static void addCounts(SampleSums& sums, const Window& window);  // without the sketch
 
   std::map<Series, Kept> series_;
 };

@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "demo"))
 sys.path.insert(0, str(ROOT / "tests" / "process"))
 from fleet import Fleet, wait_until  # noqa: E402
-from shop import GATEWAY, image, rollout, route, routed_canary, services, Load  # noqa: E402
+from judge_test import judge_template, judged_canary, measurement  # noqa: E402
+from shop import GATEWAY, ask, image, rollout, route, routed_canary, services, Load  # noqa: E402
 
 PROMOTIONS = 40
 IDLE_SECONDS = 20  # the window of a measurement of idle CPU
@@ -239,6 +240,40 @@ def whole(build):
     return figures
 
 
+def edge_verdict(build, rates=(50, 500, 5000)):
+    """A version that fails 5 % of its requests gets a fifth of the traffic on one node, judged by towpath/judge from the proxy's counters: the time
+    from the first failed request to the last that the version answered, and how many users it hit. With the default test, and per request."""
+    figures = {}
+    with tempfile.TemporaryDirectory(prefix="towpath-bench-") as directory:
+        fleet = Fleet(build, directory, nodes=1)
+        fleet.make_shops(v1=[], v5=["--fail-ratio", "0.05"])
+        try:
+            fleet.start()
+            for rate in rates:
+                for label, settings in (("default", {}), ("per_request", {"burst": 1})):
+                    figures[f"{rate}_per_second_{label}"] = roll_back(fleet, f"bad-{rate}-{label.replace('_', '-')}", rate, settings)
+        finally:
+            fleet.stop()
+    return figures
+
+
+def roll_back(fleet, name, rate, settings):
+    fleet.apply(*judged_canary(name, judge_template(name, route=name, **settings), replicas=2))
+    fleet.wait_healthy(name, 120)
+    wait_until(lambda: ask(fleet.agents[0], f"/{name}")[0] == 200, 60, "the route is served")
+    with Load(fleet, f"/{name}", rate=rate) as load:
+        time.sleep(2)
+        fleet.towpath("set", "image", name, f"shop={image(5)}")
+        fleet.wait_rollout(lambda r: r["status"].get("phase") == "Degraded", name, 600)
+        time.sleep(1)
+    canary = load.result["by_version"]["5"]
+    verdict = measurement(fleet, name)
+    fleet.towpath("delete", "rollout", name)
+    return {"requests_sent": load.result["sent"], "seconds_to_weight_0": (canary["last_ms"] - canary["first_failed_ms"]) / 1000,
+            "users_hit": canary["failed"], "requests_on_the_bad_version": canary["ok"] + canary["failed"],
+            "failed_elsewhere": load.result["failed"] - canary["failed"], "windows": json.loads(verdict["value"])["windows"]}
+
+
 def programs(build):
     return {path.name.removeprefix("bench-"): path for path in sorted((build / "tests" / "bench").rglob("bench-*"))
             if path.is_file() and os.access(path, os.X_OK) and path.name.removeprefix("bench-") not in HELPERS}
@@ -246,7 +281,7 @@ def programs(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, nodes; all without one")
+    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, edge-verdict, nodes; all without one")
     parser.add_argument("--build", default="build")
     parser.add_argument("--nodes", type=int, default=100, help="of the benchmark nodes")
     parser.add_argument("--json", help="also write the figures to this file")
@@ -254,7 +289,7 @@ def main():
     build = pathlib.Path(arguments.build).resolve()
     benches = {name: (lambda path=path: json.loads(subprocess.run([path], check=True, capture_output=True, text=True, timeout=3000).stdout))
                for name, path in programs(build).items()}
-    benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build), "watch": lambda: watch_fan_out(build),
+    benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build), "watch": lambda: watch_fan_out(build), "edge-verdict": lambda: edge_verdict(build),
                 "nodes": lambda: many_nodes(build, arguments.nodes)}
     # A connection is a file here and in the coordinator.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

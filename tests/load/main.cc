@@ -98,6 +98,8 @@ struct Answer {
 
 struct Counts {
   std::uint64_t ok = 0, failed = 0;
+  // Since the beginning; -1: none.
+  std::int64_t first_failed_ms = -1, last_ms = -1;
 };
 
 class Generator {
@@ -109,7 +111,7 @@ class Generator {
   }
 
   loop::Task<void> run() {
-    const MonoTime begin = loop_.now();
+    const MonoTime begin = begin_;
     MonoTime next_report = begin + std::chrono::seconds(1);
     std::uint64_t due = 0;
     while (!stop_.isSet() && loop_.now() - begin < options_.duration) {
@@ -145,7 +147,7 @@ class Generator {
       co_return;
     }
     const bool good = answer->status >= 200 && answer->status < 300;
-    if (!answer->version.empty()) ++(good ? by_version_[answer->version].ok : by_version_[answer->version].failed);
+    if (!answer->version.empty()) count(by_version_[answer->version], good);
     if (good)
       ++ok_;
     else
@@ -225,6 +227,12 @@ class Generator {
     }
   }
 
+  void count(Counts& counts, bool good) {
+    counts.last_ms = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - begin_).count();
+    ++(good ? counts.ok : counts.failed);
+    if (!good && counts.first_failed_ms < 0) counts.first_failed_ms = counts.last_ms;
+  }
+
   // Buckets 10 % apart: enough for quantiles, and bounded.
   static int bucketOf(Duration latency) {
     const double us = std::max(1.0, std::chrono::duration<double, std::micro>(latency).count());
@@ -245,7 +253,9 @@ class Generator {
     Object versions;
     for (const auto& [version, counts] : by_version_) {
       versions.set(version, Object{{"ok", static_cast<std::int64_t>(counts.ok)},
-                                   {"failed", static_cast<std::int64_t>(counts.failed)}});
+                                   {"failed", static_cast<std::int64_t>(counts.failed)},
+                                   {"first_failed_ms", counts.first_failed_ms},
+                                   {"last_ms", counts.last_ms}});
     }
     Object failures;
     for (const auto& [why, count] : failures_) failures.set(why, static_cast<std::int64_t>(count));
@@ -271,6 +281,7 @@ class Generator {
   Array first_failures_;
   std::map<int, std::uint64_t> latencies_us_;
   std::vector<loop::Stream> idle_;
+  const MonoTime begin_ = loop_.now();
   loop::Event stop_;
   loop::Scope scope_;
 };

@@ -18,9 +18,9 @@ def judge_template(name, **settings):
                                   "provider": {"plugin": {"towpath/judge": {"canary": "{{args.canary}}", "stable": "{{args.stable}}", **settings}}}}]}}
 
 
-def judged_canary(name, template, weight=20):
+def judged_canary(name, template, weight=20, **more):
     steps = [{"setWeight": weight}, {"analysis": {"templates": [{"templateName": template["metadata"]["name"]}], "args": HASHES}}]
-    return [template, *routed_canary(name, steps)]
+    return [template, *routed_canary(name, steps, **more)]
 
 
 def measurement(fleet, name):
@@ -56,3 +56,25 @@ def test_a_comparison_goes_on_where_a_killed_coordinator_left_it(fleet):
     verdict = measurement(fleet, "goes-on")
     assert verdict["phase"] == "Failed" and verdict["startedAt"] == started
     assert json.loads(verdict["value"])["windows"] >= 8
+
+
+def test_traffic_is_readable_by_people_and_by_prometheus(fleet, kubectl_path):
+    deploy(fleet, "seen", routed_canary("seen", [{"setWeight": 50}, {"pause": {}}]))
+    update(fleet, "seen", 3)
+    fleet.wait_rollout(lambda r: r["status"].get("pauseConditions"), "seen")
+    with Load(fleet, "/seen", rate=200):
+        def rows():
+            items = json.loads(fleet.towpath("metrics", "seen", "-o", "json").stdout)["items"]
+            return {i["version"]: i for i in items if i["route"] == "seen" and i["requests"] > 500}
+        wait_until(lambda: len(rows()) == 2, 60, "both versions were counted")
+    status = fleet.rollout("seen")["status"]
+    stable, canary = rows()[status["stableRS"]], rows()[status["currentPodHash"]]
+    assert stable["errors"] == 0 and 0.2 < canary["errors"] / canary["requests"] < 0.4
+    assert 0 < stable["latencyMs"]["p50"] <= stable["latencyMs"]["p99"] < 5000
+    table = fleet.towpath("metrics", "seen").stdout.splitlines()
+    assert table[0].split()[:4] == ["ROLE", "VERSION", "SERVICE", "ROUTE"] and {line.split()[0] for line in table[1:]} == {"stable", "canary"}
+    page = fleet.kubectl("get", "--raw", "/metrics").stdout
+    label = f'namespace="default",service="seen-stable",version="{status["stableRS"]}",route="seen"'
+    counted = [line for line in page.splitlines() if line.startswith(f"towpath_traffic_requests_total{{{label},class=\"2xx\"}}")]
+    assert counted and int(counted[0].split()[-1]) >= 500
+    assert f'towpath_traffic_latency_recent_seconds{{{label},quantile="0.99"}}' in page

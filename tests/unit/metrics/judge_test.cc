@@ -53,6 +53,8 @@ struct Bench {
   }
   model::Measurement start() { return loop::blockOn(loop, provider()->start(request)); }
   model::Measurement resume(model::Measurement measurement) {
+    // A status keeps whole seconds.
+    CHECK(*measurement.resume_at == std::chrono::floor<std::chrono::seconds>(*measurement.resume_at));
     loop.advance(std::max<Duration>(*measurement.resume_at - loop.steadyNow(), 1ms));
     return loop::blockOn(loop, provider()->resume(request, std::move(measurement)));
   }
