@@ -43,19 +43,20 @@ void readKubernetes(config::Table& table, KubernetesConfig& config) {
   config.burst = table.integer("burst", config.burst, {.min = 1, .max = 100'000});
 }
 
-void readStepPlugins(config::Table& root, Config& config) {
-  if (!root.has("plugins")) return;
+std::vector<PluginConfig> readPlugins(config::Table& plugins, const char* kind) {
   constexpr Duration kLongest = 5min;  // of one call; what takes longer answers Running and is asked again
-  for (const auto& [name, table] : root.table("plugins").tables("steps")) {
-    StepPluginConfig plugin{.name = name};
+  std::vector<PluginConfig> read;
+  for (const auto& [name, table] : plugins.tables(kind)) {
+    PluginConfig plugin{.name = name};
     plugin.command = table->texts("command", {});
     plugin.timeout = table->duration("timeout", plugin.timeout);
     plugin.disabled = table->boolean("disabled", false);
     if (!plugin.disabled && (plugin.command.empty() || plugin.command.front().empty()))
       table->refuse("command", "must be the program and its arguments, such as [\"/usr/lib/acme/check\"]");
     if (plugin.timeout < 1s || plugin.timeout > kLongest) table->refuse("timeout", "must be between 1s and 5m");
-    config.step_plugins.push_back(std::move(plugin));
+    read.push_back(std::move(plugin));
   }
+  return read;
 }
 
 void readTables(config::Table& root, Config& config) {
@@ -81,8 +82,12 @@ void readTables(config::Table& root, Config& config) {
   config.lease = agents.duration("lease", config.lease);
   if (config.heartbeat < 1s) agents.refuse("heartbeat", "must be at least 1s");
   if (config.lease < config.heartbeat * 2) agents.refuse("lease", "must be at least two heartbeats");
-  readStepPlugins(root, config);
   config.node_certificate_lifetime = agents.duration("certificate_lifetime", config.node_certificate_lifetime);
+  if (root.has("plugins")) {
+    config::Table& plugins = root.table("plugins");
+    config.step_plugins = readPlugins(plugins, "steps");
+    config.metric_plugins = readPlugins(plugins, "metrics");
+  }
   readKubernetes(root.table("kubernetes"), config.kubernetes);
 }
 

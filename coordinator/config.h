@@ -17,9 +17,9 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
-// A program that carries out plugin steps of Rollouts.
-struct StepPluginConfig {
-  std::string name;  // as the steps name it: "owner/name"
+// A program that carries out plugin steps of Rollouts, or measures for analyses.
+struct PluginConfig {
+  std::string name;  // as steps and metrics name it: "owner/name"
   std::vector<std::string> command;
   Duration timeout = 30s;
   bool disabled = false;
@@ -53,7 +53,8 @@ struct Config {
   Duration heartbeat = 10s;
   Duration lease = 40s;
   Duration node_certificate_lifetime = std::chrono::hours(24 * 90);
-  std::vector<StepPluginConfig> step_plugins;
+  std::vector<PluginConfig> step_plugins;
+  std::vector<PluginConfig> metric_plugins;
   KubernetesConfig kubernetes;
 };
 

@@ -45,6 +45,7 @@ struct Controllers::Impl {
                   .client = client,
                   .traffic = traffic,
                   .step_plugins = std::move(parts.step_plugins),
+                  .metric_plugins = std::move(parts.metric_plugins),
                   .route_reports = traffic::RouteReports::kExpected}),
         edge({parts.loop, parts.store, parts.edge_api, parts.last_heard},
              {.nodes = {.silence_max = parts.silence_max}, .events = {}}) {}

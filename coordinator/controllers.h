@@ -14,6 +14,7 @@
 #include "edge/edge.h"
 #include "loop/task.h"
 #include "loop/uv_loop.h"
+#include "metrics/metric_programs.h"
 #include "store/samples.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ class Controllers {
     edge::LastHeard last_heard;
     Duration silence_max;  // of a node, before it is Unknown
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
+    std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};
   };
   // What it refers to outlives it.
   explicit Controllers(Parts parts);

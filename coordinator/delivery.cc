@@ -45,6 +45,7 @@ struct Delivery::Impl {
             &http_routes, &pods,         &deployments, &pod_templates, &experiments},
         events(parts.loop, parts.api, "rollouts-controller"),
         step_plugins(parts.loop, std::move(parts.step_plugins)),
+        metric_programs(parts.loop, std::move(parts.metric_plugins)),
         rollout(rolloutContext(parts)),
         analysis(analysisContext(parts)),
         experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches}) {}
@@ -70,7 +71,8 @@ struct Delivery::Impl {
                           .traffic = &parts.traffic,
                           .api = &parts.api,
                           .jobs = &jobs,
-                          .environment = metrics::processEnvironment()}};
+                          .environment = metrics::processEnvironment(),
+                          .programs = &metric_programs}};
   }
   // Where job metrics are told to put their Jobs, if only one namespace is looked at.
   static std::string jobNamespace(const Parts& parts) {
@@ -83,6 +85,7 @@ struct Delivery::Impl {
   control::Caches caches;
   cluster::EventRecorder events;
   control::CommandPlugins step_plugins;
+  metrics::MetricPrograms metric_programs;
   control::RolloutController rollout;
   control::AnalysisController analysis;
   control::ExperimentController experiment;
@@ -90,7 +93,15 @@ struct Delivery::Impl {
 
 std::map<std::string, control::CommandPlugin, std::less<>> stepPlugins(const Config& config) {
   std::map<std::string, control::CommandPlugin, std::less<>> plugins;
-  for (const StepPluginConfig& plugin : config.step_plugins) {
+  for (const PluginConfig& plugin : config.step_plugins) {
+    plugins[plugin.name] = {plugin.command, plugin.timeout, plugin.disabled};
+  }
+  return plugins;
+}
+
+std::map<std::string, metrics::MetricProgram, std::less<>> metricPlugins(const Config& config) {
+  std::map<std::string, metrics::MetricProgram, std::less<>> plugins;
+  for (const PluginConfig& plugin : config.metric_plugins) {
     plugins[plugin.name] = {plugin.command, plugin.timeout, plugin.disabled};
   }
   return plugins;

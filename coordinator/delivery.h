@@ -12,13 +12,15 @@
 #include "control/rollout/command_plugins.h"
 #include "http/transport.h"
 #include "loop/loop.h"
+#include "metrics/metric_programs.h"
 #include "metrics/traffic_source.h"
 #include "traffic/registry.h"
 
 namespace towpath::coordinator {
 
-// The programs that the configuration names for plugin steps.
+// The programs that the configuration names for plugin steps and for metrics.
 std::map<std::string, control::CommandPlugin, std::less<>> stepPlugins(const Config& config);
+std::map<std::string, metrics::MetricProgram, std::less<>> metricPlugins(const Config& config);
 
 class Delivery {
  public:
@@ -28,6 +30,7 @@ class Delivery {
     http::Transport& client;                // for metric providers
     const metrics::TrafficSource& traffic;  //
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
+    std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};
     traffic::RouteReports route_reports = traffic::RouteReports::kNone;
     std::string ns;  // the only one that is looked at; empty: all
   };

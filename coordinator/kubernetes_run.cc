@@ -68,6 +68,7 @@ class OnKubernetes {
                    .client = client_,
                    .traffic = traffic_,
                    .step_plugins = stepPlugins(config),
+                   .metric_plugins = metricPlugins(config),
                    .ns = config_.ns}),
         pages_(loop, {.name = "pages"}, [this](http::Request& request, http::ResponseWriter& response) {
           return servePage(request, response);

@@ -161,7 +161,8 @@ void run(const coordinator::Config& config) {
        .edge_api = edge_api,
        .last_heard = [&nodes](const std::string& node) { return nodes.heartbeats().lastHeard(node); },
        .silence_max = config.lease,
-       .step_plugins = coordinator::stepPlugins(config)});
+       .step_plugins = coordinator::stepPlugins(config),
+       .metric_plugins = coordinator::metricPlugins(config)});
 
   // The door opens.
   apiserver::Rest rest(registry, users, {.version = TOWPATH_VERSION, .logs = &nodes.logs()});

@@ -66,17 +66,13 @@ Result<Merged> merge(const model::AnalysisRef& reference, const FindTemplate& fi
   if (auto done = collect(reference.templates, find, templates); !done) return std::unexpected(done.error());
   Merged merged;
   // The Rollout's own rules come first.
-  for (const model::DryRun& rule : reference.dry_run) {
-    Value entry;
-    entry["metricName"] = rule.metric_name;
-    merged.dry_run.push_back(std::move(entry));
-  }
+  Array dry_run, retention;
+  for (const model::DryRun& rule : reference.dry_run) dry_run.push_back(Object{{"metricName", rule.metric_name}});
   for (const model::MeasurementRetention& rule : reference.measurement_retention) {
-    Value entry;
-    entry["metricName"] = rule.metric_name;
-    entry["limit"] = rule.limit;
-    merged.retention.push_back(std::move(entry));
+    retention.push_back(Object{{"metricName", rule.metric_name}, {"limit", rule.limit}});
   }
+  const Value own = Object{{"dryRun", std::move(dry_run)}, {"measurementRetention", std::move(retention)}};
+  if (auto done = mergeTemplate(merged, own); !done) return std::unexpected(done.error());
   for (const auto* list : {&templates.namespaced, &templates.cluster}) {
     for (const Value& found : *list) {
       if (auto done = mergeTemplate(merged, found["spec"]); !done) return std::unexpected(done.error());

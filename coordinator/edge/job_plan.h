@@ -25,10 +25,10 @@ struct JobWorld {
 struct JobPlan {
   std::int32_t create = 0;
   std::vector<const PodFacts*> erase;
-  Value status;                        // that the object should have
-  std::string event;                   // reason of what has just come to be ("Completed", "BackoffLimitExceeded"), or ""
-  std::string message;                 //
-  bool expired = false;                // its time to live is over: delete it
+  Value status;          // that the object should have
+  std::string event;     // reason of what has just come to be ("Completed", "BackoffLimitExceeded"), or ""
+  std::string message;   //
+  bool expired = false;  // its time to live is over: delete it
   std::optional<Duration> look_again;  // a back-off, a deadline or the time to live ends then
 };
 

@@ -22,6 +22,7 @@
 
 #include "cluster/kinds.h"
 #include "engine/analysis/assess.h"
+#include "metrics/exec_job.h"
 #include "metrics/job_names.h"
 #include "metrics/providers.h"
 #include "metrics/surroundings.h"
@@ -30,6 +31,7 @@ namespace towpath::metrics {
 namespace {
 
 constexpr std::size_t kNameLimit = 63;  // the name becomes a label of the pods
+constexpr const char* kExec = "towpath/exec";
 constexpr const char* kNameKey = "job-name";
 constexpr const char* kNamespaceKey = "job-namespace";
 
@@ -40,8 +42,8 @@ std::string jobName(const MetricRequest& request) {
   return fmt::format("{}.{}{}", request.run_uid, metric, suffix);
 }
 
-Value jobOf(const MetricRequest& request, const std::string& ns) {
-  const Value& wanted = request.provider["job"];
+// `wanted` is what `provider.job` holds.
+Value jobOf(const MetricRequest& request, const Value& wanted, const std::string& ns) {
   Value job = Object{{"apiVersion", cluster::kJobs.apiVersion()}, {"kind", cluster::kJobs.kind}};
   Value& metadata = job["metadata"];
   metadata["name"] = jobName(request);
@@ -113,7 +115,10 @@ class Job final : public Provider {
     const WallTime now = loop_.steadyNow();
     const Result<std::string> ns = namespaceFor(request);
     if (!ns) co_return analysis::failedMeasurement(describe(ns.error()), now, now);
-    const Value job = jobOf(request, *ns);
+    const Value& exec = request.provider["plugin"][kExec];
+    const Result<Value> wanted = exec.isNull() ? Result<Value>(request.provider["job"]) : jobOfExec(exec);
+    if (!wanted) co_return analysis::failedMeasurement(describe(wanted.error()), now, now);
+    const Value job = jobOf(request, *wanted, *ns);
     const std::string name(cluster::nameOf(job));
     const auto created = co_await api_.create(cluster::kJobs, job);
     if (!created) {

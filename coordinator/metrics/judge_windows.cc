@@ -22,8 +22,7 @@ TrafficSums sumsOf(const TrafficSource& traffic, const std::string& ns, const Ju
 judge::Arm errorsOf(const TrafficSums& sums) { return {.requests = sums.requests, .events = sums.errors()}; }
 
 double errorRatio(const TrafficSums& sums) {
-  return sums.requests == 0 ? std::nan("")
-                            : static_cast<double>(sums.errors()) / static_cast<double>(sums.requests);
+  return sums.requests == 0 ? std::nan("") : static_cast<double>(sums.errors()) / static_cast<double>(sums.requests);
 }
 
 double latencyMs(const TrafficSums& sums, double quantile) {

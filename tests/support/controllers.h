@@ -10,7 +10,6 @@
 #include "control/analysis/controller.h"
 #include "control/experiment/controller.h"
 #include "control/rollout/controller.h"
-#include "metrics/job_names.h"
 
 namespace towpath::control {
 
@@ -37,7 +36,7 @@ struct Controllers {
         deployments(parts.loop, parts.api, cluster::kDeployments),
         pod_templates(parts.loop, parts.api, cluster::kPodTemplates),
         experiments(parts.loop, parts.api, cluster::kExperiments),
-        jobs(parts.loop, parts.api, cluster::kJobs, {.label_selector = metrics::kJobRunUid}),
+        jobs(parts.loop, parts.api, cluster::kJobs),
         events(parts.loop, parts.api, "rollouts-controller"),
         rollout({.loop = &parts.loop,
                  .api = &parts.api,

@@ -206,4 +206,44 @@ spec:
   CHECK(kept == std::vector<std::string>{"many.4", "many.5", "one.1"});
 }
 
+TEST_CASE("towpath/exec: a short form of a job") {
+  Jobs harness;
+  harness.begin(R"(
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisRun
+metadata: {name: run, namespace: default}
+spec:
+  metrics:
+  - name: smoke
+    provider: {plugin: {towpath/exec: {image: i, command: [./smoke], env: {A: b}, timeout: 90s, nodeSelector: {site: one}}}}
+)");
+  const std::vector<Value> jobs = harness.jobs();
+  REQUIRE(jobs.size() == 1);
+  const Value& spec = jobs[0]["spec"];
+  CHECK(spec["backoffLimit"] == Value(0));
+  CHECK(spec["activeDeadlineSeconds"] == Value(90));
+  CHECK(spec["template"]["spec"]["nodeSelector"]["site"].asString() == "one");
+  CHECK(spec["template"]["spec"]["containers"][0]["env"][0]["name"].asString() == "A");
+  harness.end(std::string(cluster::nameOf(jobs[0])), "Complete");
+  harness.settle(1s);
+  CHECK(harness.runPhase() == "Successful");
+}
+
+TEST_CASE("towpath/exec: what is missing is named") {
+  for (const auto& [settings, field] : {std::pair("image: i", "command: "), std::pair("command: [a]", "image: "),
+                                        std::pair("image: i, command: [a], timeout: 0s", "timeout: "),
+                                        std::pair("image: i, command: [a], retries: -1", "retries: ")}) {
+    Jobs harness;
+    harness.begin(fmt::format(R"(
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisRun
+metadata: {{name: run, namespace: default}}
+spec: {{metrics: [{{name: m, provider: {{plugin: {{towpath/exec: {{{}}}}}}}}}]}}
+)",
+                              settings));
+    CHECK(harness.measurement()["message"].asString().starts_with(field));
+    CHECK(harness.jobs().empty());
+  }
+}
+
 }  // namespace towpath::control

@@ -128,4 +128,26 @@ spec:
   CHECK(json::serialize(run).find("hunter2") == std::string::npos);
 }
 
+TEST_CASE("a provider that hangs delays no other run, however many wait for it") {
+  Harness harness;
+  harness.providers.fetch = [&harness](http::ClientRequest request) -> loop::Task<Result<http::Response>> {
+    if (request.url.starts_with("http://slow/")) co_await loop::sleep(harness.loop, 1h);
+    co_return http::Response{.status = 200, .headers = {}, .body = "{}"};
+  };
+  for (int i = 0; i < 50; ++i) {
+    harness.apply(cluster::kAnalysisRuns, fmt::format(R"(
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisRun
+metadata: {{name: run-{0}, namespace: default}}
+spec: {{metrics: [{{name: m, provider: {{web: {{url: "http://{1}/"}}}}}}]}}
+)",
+                                                      i, i % 10 == 9 ? "quick" : "slow"));
+  }
+  harness.start();
+  harness.settle(1s);
+  std::map<std::string, int> phases;
+  for (const Value& run : harness.list(cluster::kAnalysisRuns)) ++phases[run["status"]["phase"].asString()];
+  CHECK(phases == std::map<std::string, int>{{"Running", 45}, {"Successful", 5}});
+}
+
 }  // namespace towpath::control
