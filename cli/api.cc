@@ -1,5 +1,6 @@
 #include "cli/api.h"
 
+#include "access/status.h"
 #include "json/parse.h"
 #include "json/serialize.h"
 
@@ -20,42 +21,6 @@ constexpr const char* kTableAccept = "application/json;as=Table;v=v1;g=meta.k8s.
 constexpr const char* kDiscoveryAccept =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 constexpr std::size_t kWatchLineBytes = 8u << 20;
-
-ErrorKind kindOf(int status, std::string_view reason) {
-  if (reason == "AlreadyExists") return ErrorKind::kAlreadyExists;
-  switch (status) {
-    case 400:
-    case 422:
-      return ErrorKind::kInvalid;
-    case 401:
-      return ErrorKind::kUnauthorized;
-    case 403:
-      return ErrorKind::kForbidden;
-    case 404:
-      return ErrorKind::kNotFound;
-    case 409:
-      return ErrorKind::kConflict;
-    case 410:
-      return ErrorKind::kGone;
-    case 413:
-      return ErrorKind::kTooLarge;
-    case 415:
-      return ErrorKind::kUnsupported;
-    case 429:
-      return ErrorKind::kTooManyRequests;
-    default:
-      return status >= 500 ? ErrorKind::kUnavailable : ErrorKind::kInternal;
-  }
-}
-
-// A Status object's message, else the body as it is.
-Error errorOf(int status, const std::string& body) {
-  const auto parsed = json::parse(body);
-  if (parsed && (*parsed)["kind"].asStringView() == "Status") {
-    return Error{kindOf(status, (*parsed)["reason"].asStringView()), (*parsed)["message"].asString(), {}};
-  }
-  return Error{kindOf(status, ""), fmt::format("the server answered {}: {}", status, body.substr(0, 300)), {}};
-}
 
 void addQuery(std::string& path, std::string_view key, std::string_view value) {
   if (value.empty()) return;
@@ -102,9 +67,7 @@ loop::Task<Result<std::optional<Value>>> ObjectStream::next() {
   auto event = json::parse(**line);
   if (!event) co_return std::unexpected(event.error());
   if ((*event)["type"].asStringView() == "ERROR") {
-    const Value& status = (*event)["object"];
-    co_return fail(kindOf(static_cast<int>(status["code"].asInt()), status["reason"].asStringView()),
-                   status["message"].asString());
+    co_return std::unexpected(access::errorOfStatus((*event)["object"]));
   }
   co_return std::optional<Value>(*std::move(event));
 }
@@ -122,19 +85,23 @@ http::ClientRequest Api::request(std::string method, std::string path) const {
   http::ClientRequest request;
   request.method = std::move(method);
   request.url = connection_.server + path;
-  request.tls = connection_.tls;
-  request.bearer_token = connection_.bearer_token;
+  request.proxy = connection_.proxy;
   request.headers.add("Accept", "application/json");
   request.headers.add("User-Agent", "towpath/" TOWPATH_VERSION);
   return request;
 }
 
 loop::Task<Result<Value>> Api::send(http::ClientRequest request) {
-  auto response = co_await client_.fetch(std::move(request));
-  if (!response) co_return std::unexpected(withContext(response.error(), connection_.server));
-  if (!response->ok()) co_return std::unexpected(errorOf(response->status, response->body));
-  if (response->body.empty()) co_return Value();
-  co_return json::parse(response->body);
+  for (bool renewed = false;; renewed = true) {
+    http::ClientRequest signed_request = request;
+    if (auto added = co_await credentials_.addTo(signed_request); !added) co_return std::unexpected(added.error());
+    auto response = co_await client_.fetch(std::move(signed_request));
+    if (!response) co_return std::unexpected(withContext(response.error(), connection_.server));
+    if (response->status == 401 && !renewed && credentials_.renew()) continue;
+    if (!response->ok()) co_return std::unexpected(access::errorOfAnswer(response->status, response->body));
+    if (response->body.empty()) co_return Value();
+    co_return json::parse(response->body);
+  }
 }
 
 loop::Task<Result<void>> Api::discover() {
@@ -248,6 +215,7 @@ loop::Task<Result<Value>> Api::call(std::string method, std::string path, std::o
 loop::Task<Result<std::unique_ptr<http::ResponseStream>>> Api::stream(std::string path) {
   auto request = this->request("GET", std::move(path));
   request.timeout = Duration::zero();
+  if (auto added = co_await credentials_.addTo(request); !added) co_return std::unexpected(added.error());
   auto stream = co_await client_.open(std::move(request));
   if (!stream) co_return std::unexpected(withContext(stream.error(), connection_.server));
   if ((*stream)->status() == 200) co_return stream;
@@ -257,7 +225,7 @@ loop::Task<Result<std::unique_ptr<http::ResponseStream>>> Api::stream(std::strin
     if (!chunk || !*chunk) break;
     body += **chunk;
   }
-  co_return std::unexpected(errorOf((*stream)->status(), body));
+  co_return std::unexpected(access::errorOfAnswer((*stream)->status(), body));
 }
 
 }  // namespace towpath::cli

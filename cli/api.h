@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "access/access.h"
+#include "access/credentials.h"
 #include "base/error.h"
 #include "base/value.h"
-#include "cli/connection.h"
 #include "http/client.h"
 #include "loop/task.h"
 #include "loop/uv_loop.h"
@@ -48,9 +49,12 @@ class ObjectStream {
 
 class Api {
  public:
-  Api(loop::UvLoop& loop, Connection connection) : loop_(loop), client_(loop), connection_(std::move(connection)) {}
+  Api(loop::UvLoop& loop, access::ClusterAccess connection)
+      : loop_(loop), client_(loop), connection_(std::move(connection)), credentials_(loop, connection_) {}
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
 
-  const Connection& connection() const { return connection_; }
+  const access::ClusterAccess& connection() const { return connection_; }
   const std::string& ns() const { return connection_.ns; }
   loop::UvLoop& loop() { return loop_; }
 
@@ -80,7 +84,8 @@ class Api {
 
   loop::UvLoop& loop_;
   http::Client client_;
-  Connection connection_;
+  access::ClusterAccess connection_;
+  access::Credentials credentials_;
   std::vector<ApiResource> resources_;
 };
 

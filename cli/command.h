@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/api.h"
+#include "cli/connection.h"
 #include "cli/rollout_view.h"
 #include "loop/task.h"
 
@@ -61,6 +62,8 @@ struct GetOptions {
 Exit get(Context context, GetOptions options);
 
 struct ListOptions {
+  std::vector<std::string> contexts;  // of the kubeconfig, one after the other; none: the one of the context
+  ConnectionFlags connection;         // for those
   bool all_namespaces = false;
   bool watch = false;
   std::string name;
@@ -112,6 +115,14 @@ struct StatusOptions {
   Duration timeout{0};
 };
 Exit status(Context context, StatusOptions options);
+
+struct TakeOptions {
+  std::string name;      // of the Deployment, and of its Rollout
+  bool dry_run = false;  // tells the plan and changes nothing
+  Duration timeout = std::chrono::minutes(10);
+};
+Exit adoptDeployment(Context context, TakeOptions options);
+Exit releaseDeployment(Context context, TakeOptions options);
 
 struct LogsOptions {
   std::string pod;  // "pod", or "rollout/name": its first pod that runs

@@ -1,134 +1,112 @@
 #include "cli/connection.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
+#include <utility>
 
+#include "access/kubeconfig.h"
 #include "base/base64.h"
 #include "base/file.h"
-#include "json/yaml.h"
 
 namespace towpath::cli {
 namespace {
 
 constexpr const char* kAdminKubeconfig = "/var/lib/towpath-coordinator/admin.kubeconfig";
 
-std::string fromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
+access::Surroundings ourSurroundings() {
+  access::Surroundings surroundings = access::Surroundings::ofThisProcess();
+  if (const char* ours = std::getenv("TOWPATH_KUBECONFIG"); ours && *ours) surroundings.kubeconfig = ours;
+  surroundings.more_files = {kAdminKubeconfig};
+  return surroundings;
 }
 
-Result<std::string> findKubeconfig(const ConnectionFlags& flags) {
-  if (!flags.kubeconfig.empty()) return flags.kubeconfig;
-  for (const char* variable : {"TOWPATH_KUBECONFIG", "KUBECONFIG"}) {
-    const std::string named = fromEnvironment(variable);
-    // kubectl merges a list of files; the first is the one that is written to, and enough for us.
-    if (!named.empty()) return named.substr(0, named.find(':'));
-  }
-  const std::string home = fromEnvironment("HOME") + "/.kube/config";
-  for (const std::string& path : {home, std::string(kAdminKubeconfig)}) {
-    if (::access(path.c_str(), R_OK) == 0) return path;
-  }
-  return fail(ErrorKind::kNotFound,
-              fmt::format("no kubeconfig: looked at --kubeconfig, $TOWPATH_KUBECONFIG, $KUBECONFIG, {} and {}. On the "
-                          "coordinator's machine, `towpath kubeconfig` as root prints one",
-                          home, kAdminKubeconfig));
+// The PEM itself, or that of the file.
+Result<std::string> pemOf(const std::string& pem, const std::string& file) {
+  if (!pem.empty() || file.empty()) return pem;
+  return readFile(file);
 }
 
-const Value& findNamed(const Value& config, std::string_view list, std::string_view name, std::string_view member) {
-  for (const Value& entry : config[list].asArray()) {
-    if (entry["name"].asStringView() == name) return entry[member];
-  }
-  return Value::null();
-}
-
-// "x-data" holds base64, "x" names a file, relative to the kubeconfig.
-Result<std::string> readPem(const Value& section, const std::string& key, const std::string& directory) {
-  if (section[key + "-data"].isString()) {
-    const auto bytes = decodeBase64(section[key + "-data"].asStringView());
-    if (!bytes) return fail(ErrorKind::kInvalid, "is not base64", key + "-data");
-    return *bytes;
-  }
-  if (!section[key].isString()) return std::string();
-  const std::string path = section[key].asString();
-  return readFile(path.starts_with('/') ? path : directory + path);
-}
-
-Result<void> readCredentials(const Value& cluster, const Value& user, const std::string& directory,
-                             Connection& connection) {
-  struct Part {
-    const Value& section;
-    const char* key;
-    std::string& target;
-  };
-  for (const Part& part : {Part{cluster, "certificate-authority", connection.tls.ca_pem},
-                           Part{user, "client-certificate", connection.tls.certificate_pem},
-                           Part{user, "client-key", connection.tls.key_pem}}) {
-    auto pem = readPem(part.section, part.key, directory);
-    if (!pem) return std::unexpected(pem.error());
-    part.target = *std::move(pem);
-  }
-  connection.bearer_token = user["token"].asString();
-  if (user["tokenFile"].isString()) {
-    auto token = readFile(user["tokenFile"].asString());
-    if (!token) return std::unexpected(token.error());
-    connection.bearer_token = token->substr(0, token->find_last_not_of(" \r\n\t") + 1);
-  }
-  if (user["exec"].isObject())
-    return fail(ErrorKind::kUnsupported, "credential plugins are not supported: use a token or a certificate",
-                "users[].user.exec");
-  connection.tls.expected_name = cluster["tls-server-name"].asString();
-  if (cluster["insecure-skip-tls-verify"].asBool()) connection.tls.verify = http::Verify::kNo;
+// Adds "<key>-data" with the PEM in base64, if there is one.
+Result<void> addPem(Object& section, const std::string& key, const std::string& pem, const std::string& file) {
+  const Result<std::string> text = pemOf(pem, file);
+  if (!text) return std::unexpected(text.error());
+  if (!text->empty()) section.set(key + "-data", encodeBase64(*text));
   return {};
+}
+
+Result<Object> clusterSection(const access::ClusterAccess& connection) {
+  Object cluster{{"server", connection.server}};
+  const http::ClientTls& tls = connection.tls;
+  if (auto added = addPem(cluster, "certificate-authority", tls.ca_pem, tls.ca_file); !added)
+    return std::unexpected(added.error());
+  if (!tls.expected_name.empty()) cluster.set("tls-server-name", tls.expected_name);
+  if (tls.verify == http::Verify::kNo) cluster.set("insecure-skip-tls-verify", true);
+  if (!connection.proxy.empty()) cluster.set("proxy-url", connection.proxy);
+  return cluster;
+}
+
+Value execSection(const access::ExecPlugin& plugin) {
+  Array arguments, environment;
+  for (const std::string& argument : plugin.arguments) arguments.push_back(argument);
+  for (const auto& [name, value] : plugin.environment) environment.push_back(Object{{"name", name}, {"value", value}});
+  return Object{{"apiVersion", plugin.api_version}, {"command", plugin.command},
+                {"args", std::move(arguments)},     {"env", std::move(environment)},
+                {"interactiveMode", "IfAvailable"}, {"provideClusterInfo", plugin.provide_cluster_info}};
+}
+
+Result<Object> userSection(const access::ClusterAccess& connection) {
+  Object user;
+  const http::ClientTls& tls = connection.tls;
+  if (auto added = addPem(user, "client-certificate", tls.certificate_pem, tls.certificate_file); !added)
+    return std::unexpected(added.error());
+  if (auto added = addPem(user, "client-key", tls.key_pem, tls.key_file); !added) return std::unexpected(added.error());
+  if (connection.exec) user.set("exec", execSection(*connection.exec));
+  if (!connection.token_file.empty()) user.set("tokenFile", connection.token_file);
+  if (!connection.token.empty()) user.set("token", connection.token);
+  if (!connection.username.empty()) {
+    user.set("username", connection.username);
+    user.set("password", connection.password);
+  }
+  return user;
 }
 
 }  // namespace
 
-Result<Connection> connect(const ConnectionFlags& flags) {
-  const auto path = findKubeconfig(flags);
-  if (!path) return std::unexpected(path.error());
-  const auto text = readFile(*path);
-  if (!text) return std::unexpected(text.error());
-  const auto config = json::parseYamlDocument(*text);
-  if (!config) return std::unexpected(withContext(config.error(), *path));
-
-  const std::string context_name = flags.context.empty() ? (*config)["current-context"].asString() : flags.context;
-  const Value& context = findNamed(*config, "contexts", context_name, "context");
-  if (!context.isObject())
-    return fail(ErrorKind::kNotFound, fmt::format("{} has no context \"{}\"", *path, context_name));
-  const Value& cluster = findNamed(*config, "clusters", context["cluster"].asStringView(), "cluster");
-  const Value& user = findNamed(*config, "users", context["user"].asStringView(), "user");
-  if (!cluster.isObject())
-    return fail(ErrorKind::kNotFound, fmt::format("{} has no cluster \"{}\"", *path, context["cluster"].asString()));
-
-  Connection connection;
-  connection.cluster_name = context["cluster"].asString();
-  connection.server = flags.server.empty() ? cluster["server"].asString() : flags.server;
-  while (connection.server.ends_with('/')) connection.server.pop_back();
-  connection.ns = !flags.ns.empty() ? flags.ns : context["namespace"].asString("default");
-  const std::string directory = path->substr(0, path->rfind('/') + 1);
-  if (auto read = readCredentials(cluster, user, directory, connection); !read)
-    return std::unexpected(withContext(read.error(), *path));
-  if (!flags.token.empty()) connection.bearer_token = flags.token;
-  return connection;
+Result<std::vector<std::string>> contextNames(const ConnectionFlags& flags) {
+  return access::contextNames({.acting = access::Acting::kForPerson, .file = flags.kubeconfig}, ourSurroundings());
 }
 
-Result<Value> toKubeconfig(const Connection& connection) {
-  Object cluster{{"server", connection.server}};
-  if (!connection.tls.ca_pem.empty()) cluster.set("certificate-authority-data", encodeBase64(connection.tls.ca_pem));
-  if (!connection.tls.expected_name.empty()) cluster.set("tls-server-name", connection.tls.expected_name);
-  Object user;
-  if (!connection.tls.certificate_pem.empty()) {
-    user.set("client-certificate-data", encodeBase64(connection.tls.certificate_pem));
-    user.set("client-key-data", encodeBase64(connection.tls.key_pem));
+Result<access::ClusterAccess> connect(const ConnectionFlags& flags) {
+  auto found = access::findAccess(
+      {.acting = access::Acting::kForPerson, .file = flags.kubeconfig, .context = flags.context, .ns = flags.ns},
+      ourSurroundings());
+  if (!found) {
+    Error error = found.error();
+    if (error.kind == ErrorKind::kNotFound && error.message.starts_with("no kubeconfig")) {
+      error.message += ". On the coordinator's machine, `towpath kubeconfig` as root prints one";
+    }
+    return std::unexpected(std::move(error));
   }
-  if (!connection.bearer_token.empty()) user.set("token", connection.bearer_token);
-  const std::string name = connection.cluster_name.empty() ? "towpath" : connection.cluster_name;
+  if (!flags.server.empty()) found->server = flags.server;
+  while (found->server.ends_with('/')) found->server.pop_back();
+  if (!flags.token.empty()) {
+    found->token = flags.token;
+    found->token_file.clear();
+    found->exec.reset();
+  }
+  return found;
+}
+
+Result<Value> toKubeconfig(const access::ClusterAccess& connection) {
+  auto cluster = clusterSection(connection);
+  if (!cluster) return std::unexpected(cluster.error());
+  auto user = userSection(connection);
+  if (!user) return std::unexpected(user.error());
+  const std::string name = connection.cluster.empty() ? "towpath" : connection.cluster;
   return Value(
       Object{{"apiVersion", "v1"},
              {"kind", "Config"},
-             {"clusters", Array{Object{{"name", name}, {"cluster", std::move(cluster)}}}},
-             {"users", Array{Object{{"name", "admin"}, {"user", std::move(user)}}}},
+             {"clusters", Array{Object{{"name", name}, {"cluster", *std::move(cluster)}}}},
+             {"users", Array{Object{{"name", "admin"}, {"user", *std::move(user)}}}},
              {"contexts",
               Array{Object{{"name", name},
                            {"context", Object{{"cluster", name}, {"user", "admin"}, {"namespace", connection.ns}}}}}},

@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/connection.h"
 #include "loop/timeout.h"
 #include "loop/uv_loop.h"
 
@@ -38,6 +39,7 @@ struct Arguments {
   SetImageOptions set_image;
   SimulateOptions simulate;
   StatusOptions status;
+  TakeOptions take;
   LogsOptions logs;
   TokenOptions token;
   MetricsOptions metrics;
@@ -101,8 +103,13 @@ void addObjectVerbs(CLI::App& app, Arguments& a) {
 
   auto* list_verb =
       addVerb(app, a, "list", "List rollouts or experiments, a line each",
-              "  towpath list rollouts -A\n  towpath list rollouts --watch\n  towpath list experiments\n",
-              [&a](Context c) { return a.experiments ? listExperiments(c, a.list) : listRollouts(c, a.list); });
+              "  towpath list rollouts -A\n  towpath list rollouts --watch\n  towpath list experiments\n"
+              "  towpath list rollouts -A --cluster shop-3 --cluster eks\n  towpath list rollouts -A --cluster all\n",
+              [&a](Context c) {
+                if (a.experiments) return listExperiments(c, a.list);
+                a.list.connection = a.connection;
+                return listRollouts(c, a.list);
+              });
   list_verb->add_subcommand("rollouts", "rollouts, which are meant without a word")
       ->alias("rollout")
       ->alias("ro")
@@ -114,6 +121,11 @@ void addObjectVerbs(CLI::App& app, Arguments& a) {
       ->callback([&a] { a.experiments = true; });
   list_verb->add_flag("-A,--all-namespaces", a.list.all_namespaces, "of every namespace");
   list_verb->add_flag("-w,--watch", a.list.watch, "a new line whenever one changes");
+  list_verb
+      ->add_option("--cluster", a.list.contexts,
+                   "of these contexts of the kubeconfig, or all: coordinators and clusters together")
+      ->type_name("CONTEXT")
+      ->allow_extra_args(false);
   list_verb->add_option("--name", a.list.name, "only this one")->type_name("NAME");
 
   auto* set_verb = app.add_subcommand("set", "Change a field of a rollout")->require_subcommand(1)->fallthrough();
@@ -202,6 +214,26 @@ void addRolloutVerbs(CLI::App& app, Arguments& a) {
   status_verb->add_option("ROLLOUT", a.status.rollout, "rollout")->required();
   status_verb->add_flag("-w,--watch,!--no-watch", a.status.watch, "follow it (the default)");
   status_verb->add_option("-t,--timeout", a.timeout, "give up after that long")->type_name("DURATION");
+}
+
+// "adopt deployment NAME", "release deployment NAME"
+void addTakeover(CLI::App& app, Arguments& a, const char* name, const char* help, const char* example,
+                 Exit (*run)(Context, TakeOptions)) {
+  auto* verb = app.add_subcommand(name, help)->require_subcommand(1)->fallthrough();
+  auto* kind = addVerb(*verb, a, "deployment", help, example, [&a, run](Context c) {
+    if (!a.timeout.empty()) a.take.timeout = orFail(parseGoDuration(a.timeout));
+    return run(c, a.take);
+  });
+  kind->add_option("NAME", a.take.name, "name of the Deployment, which is its Rollout's as well")->required();
+  kind->add_flag("--dry-run", a.take.dry_run, "tell the plan and change nothing");
+  kind->add_option("-t,--timeout", a.timeout, "give up after that long (10m)")->type_name("DURATION");
+}
+
+void addTakeovers(CLI::App& app, Arguments& a) {
+  addTakeover(app, a, "adopt", "Let a Rollout take over from a Deployment, without an interruption",
+              "  towpath adopt deployment shop --dry-run\n  towpath adopt deployment shop\n", adoptDeployment);
+  addTakeover(app, a, "release", "Give a Rollout's pods back to its Deployment, without an interruption",
+              "  towpath release deployment shop --dry-run\n  towpath release deployment shop\n", releaseDeployment);
 }
 
 void addOtherVerbs(CLI::App& app, Arguments& a) {
@@ -321,6 +353,7 @@ int run(int argc, char** argv) {
   addGlobals(app, arguments);
   addObjectVerbs(app, arguments);
   addRolloutVerbs(app, arguments);
+  addTakeovers(app, arguments);
   addOtherVerbs(app, arguments);
   addSimulate(app, arguments);
   CLI11_PARSE(app, argc, argv);

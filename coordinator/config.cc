@@ -36,6 +36,7 @@ void readKubernetes(config::Table& table, KubernetesConfig& config) {
   config.kubeconfig = table.text("kubeconfig", "");
   config.context = table.text("context", "");
   config.ns = table.text("namespace", "");
+  config.instance_id = table.text("instance_id", "");
   config.lease_ns = table.text("lease_namespace", "");
   config.elect_leader = table.boolean("elect_leader", true);
   config.requests_per_second =
@@ -93,9 +94,11 @@ void readTables(config::Table& root, Config& config) {
 
 Result<void> applyKubernetes(const CommandLine& command_line, KubernetesConfig& config) {
   config.enabled = config.enabled || command_line.kubernetes;
-  for (const auto& [flag, value, target] : {std::tuple("--kubeconfig", &command_line.kubeconfig, &config.kubeconfig),
-                                            std::tuple("--context", &command_line.context, &config.context),
-                                            std::tuple("--namespace", &command_line.ns, &config.ns)}) {
+  for (const auto& [flag, value, target] :
+       {std::tuple("--kubeconfig", &command_line.kubeconfig, &config.kubeconfig),
+        std::tuple("--context", &command_line.context, &config.context),
+        std::tuple("--namespace", &command_line.ns, &config.ns),
+        std::tuple("--instance-id", &command_line.instance_id, &config.instance_id)}) {
     if (!*value) continue;
     if (!config.enabled) return fail(ErrorKind::kInvalid, fmt::format("{} goes with --kubernetes", flag));
     *target = **value;
@@ -125,7 +128,8 @@ Result<void> applyCommandLine(const CommandLine& command_line, Config& config) {
 
 std::string usage() {
   return "Usage: towpath-coordinator [--config FILE] [--data-dir DIR] [--listen ADDRESS:PORT]… [--log-level LEVEL]\n"
-         "       towpath-coordinator --kubernetes [--kubeconfig FILE] [--context NAME] [--namespace NAME] …\n"
+         "       towpath-coordinator --kubernetes [--kubeconfig FILE] [--context NAME] [--namespace NAME]\n"
+         "                           [--instance-id ID] …\n"
          "       towpath-coordinator --version | --help\n"
          "\n"
          "Runs the coordinator; with --kubernetes, the controllers on a Kubernetes cluster: that of the kubeconfig, or "
@@ -176,6 +180,8 @@ Result<CommandLine> parseCommandLine(const std::vector<std::string>& arguments) 
       command_line.context = value;
     else if (flag == "--namespace")
       command_line.ns = value;
+    else if (flag == "--instance-id")
+      command_line.instance_id = value;
     else
       return fail(ErrorKind::kInvalid, fmt::format("unknown flag {}; see --help", flag));
   }

@@ -31,6 +31,7 @@ struct KubernetesConfig {
   std::string kubeconfig;    // empty: $KUBECONFIG, the pod's service account, ~/.kube/config
   std::string context;       // empty: the current one
   std::string ns;            // the only namespace that is looked at; empty: all
+  std::string instance_id;   // only objects labelled with it are ours; empty: only those without that label
   std::string lease_ns;      // where the leader's Lease is; empty: the pod's or the context's namespace
   bool elect_leader = true;  // false: for a person who knows that there is no other
   std::int64_t requests_per_second = 50;
@@ -66,7 +67,7 @@ struct CommandLine {
   std::vector<std::string> listen;
   std::optional<std::string> log_level;
   bool kubernetes = false;
-  std::optional<std::string> kubeconfig, context, ns;
+  std::optional<std::string> kubeconfig, context, ns, instance_id;
 };
 
 // kInvalid for an unknown flag or one without its value.

@@ -10,6 +10,7 @@
 #include "cluster/object_api.h"
 #include "config.h"
 #include "control/rollout/command_plugins.h"
+#include "exposition/text.h"
 #include "http/transport.h"
 #include "loop/loop.h"
 #include "metrics/metric_programs.h"
@@ -32,7 +33,8 @@ class Delivery {
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
     std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};
     traffic::RouteReports route_reports = traffic::RouteReports::kNone;
-    std::string ns;  // the only one that is looked at; empty: all
+    std::string ns;               // the only one that is looked at; empty: all
+    std::string object_selector;  // of labels: which Rollouts, templates, runs and experiments are ours; empty: all
   };
   // What it refers to outlives it.
   explicit Delivery(Parts parts);
@@ -43,6 +45,8 @@ class Delivery {
   // Begins as soon as the caches are complete.
   void start();
   bool synced() const;
+  // What is counted of them, under the peer's names.
+  void writeMetrics(exposition::MetricsText& text);
 
  private:
   struct Impl;

@@ -9,15 +9,16 @@
 #include <string>
 #include <utility>
 
+#include "access/kubeconfig.h"
+#include "api/keys.h"
 #include "base/log.h"
 #include "base/service_manager.h"
-#include "counters_text.h"
 #include "delivery.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "kubernetes/kube_api.h"
-#include "kubernetes/kubeconfig.h"
 #include "kubernetes/leader.h"
+#include "kubernetes_pages.h"
 #include "loop/timeout.h"
 #include "loop/watch.h"
 #include "tls/crypto.h"
@@ -49,9 +50,21 @@ kubernetes::KubeApiOptions apiOptions(const KubernetesConfig& config) {
       .rate = {.per_second = static_cast<double>(config.requests_per_second), .burst = burst, .reserve = burst / 5}};
 }
 
+// The peer's own, so that his controller and ours never work at once; each instance has another.
+std::string leaseName(const std::string& instance_id) {
+  const std::string name = "argo-rollouts-controller-lock";
+  return instance_id.empty() ? name : name + "-" + instance_id;
+}
+
+// Which Rollouts, templates, runs and experiments are ours.
+std::string instanceSelector(const std::string& instance_id) {
+  return instance_id.empty() ? fmt::format("!{}", api::kInstanceId)
+                             : fmt::format("{}={}", api::kInstanceId, instance_id);
+}
+
 class OnKubernetes {
  public:
-  OnKubernetes(loop::UvLoop& loop, kubernetes::ClusterAccess access, const Config& config)
+  OnKubernetes(loop::UvLoop& loop, access::ClusterAccess access, const Config& config)
       : loop_(loop),
         config_(config.kubernetes),
         access_(std::move(access)),
@@ -61,7 +74,9 @@ class OnKubernetes {
         // Its own limit of requests: the lease is renewed however much the controllers have to say.
         lease_api_(loop, client_, access_, credentials_, apiOptions(config_)),
         leader_(loop, lease_api_,
-                {.ns = config_.lease_ns.empty() ? access_.ns : config_.lease_ns, .identity = identity()}),
+                {.ns = config_.lease_ns.empty() ? access_.ns : config_.lease_ns,
+                 .name = leaseName(config_.instance_id),
+                 .identity = identity()}),
         fenced_(loop, api_, leader_),
         delivery_({.loop = loop,
                    .api = config_.elect_leader ? static_cast<cluster::ObjectApi&>(fenced_) : api_,
@@ -69,14 +84,16 @@ class OnKubernetes {
                    .traffic = traffic_,
                    .step_plugins = stepPlugins(config),
                    .metric_plugins = metricPlugins(config),
-                   .ns = config_.ns}),
-        pages_(loop, {.name = "pages"}, [this](http::Request& request, http::ResponseWriter& response) {
-          return servePage(request, response);
+                   .ns = config_.ns,
+                   .object_selector = instanceSelector(config_.instance_id)}),
+        pages_({.delivery = delivery_, .api = api_, .lease_api = lease_api_, .working = working_}),
+        server_(loop, {.name = "pages"}, [this](http::Request& request, http::ResponseWriter& response) {
+          return pages_.serve(request, response);
         }) {}
 
   Result<void> listen(const std::vector<ListenAddress>& addresses) {
     for (const ListenAddress& address : addresses) {
-      auto port = pages_.listenTcp(address.host, address.port);
+      auto port = server_.listenTcp(address.host, address.port);
       if (!port) return std::unexpected(withContext(port.error(), "listening on " + toString(address)));
       log::info("listening", {{"address", toString({address.host, *port})}});
     }
@@ -115,56 +132,35 @@ class OnKubernetes {
     }
     if (lost_) return std::unexpected(*lost_);
     notifyServiceManager("STOPPING=1");
-    // The fence is closed first; what is under way is given up as unknown, like after a crash.
-    if (auto released = loop::blockOn(loop_, loop::withTimeout(loop_, kShutdownGrace, leader_.release())); !released) {
+    if (auto released = loop::blockOn(loop_, loop::withTimeout(loop_, kShutdownGrace, handOver())); !released) {
       log::warning("lease not released", {{"error", describe(released.error())}});
     }
-    loop::blockOn(loop_, pages_.shutdown(kShutdownGrace));
+    loop::blockOn(loop_, server_.shutdown(kShutdownGrace));
     log::info("coordinator ends");
     return {};
   }
 
  private:
-  loop::Task<void> servePage(http::Request& request, http::ResponseWriter& response) {
-    const std::string& path = request.path;
-    if (path == "/healthz" || path == "/livez") {
-      co_await response.send(200, {{"Content-Type", "text/plain"}}, "ok\n");
-    } else if (path == "/readyz") {
-      // One that waits to lead is ready: it is no reason to restart it, or to hold up an update of it.
-      const bool ready = delivery_.synced();
-      co_await response.send(ready ? 200 : 503, {{"Content-Type", "text/plain"}},
-                             ready ? (working_ ? "ok: leads\n" : "ok: waits to lead\n") : "caches are being filled\n");
-    } else if (path == "/metrics") {
-      co_await response.send(200, {{"Content-Type", "text/plain; version=0.0.4"}}, counters());
-    } else {
-      co_await response.send(404, {{"Content-Type", "text/plain"}}, "there are /healthz, /readyz and /metrics\n");
-    }
-  }
-
-  std::string counters() const {
-    using Type = CountersText::Type;
-    CountersText page;
-    const kubernetes::KubeApiStats& stats = api_.stats();
-    page.add("kubernetes_requests_total", Type::kCounter, "Requests sent to the API server.", stats.requests);
-    page.add("kubernetes_retries_total", Type::kCounter, "Requests sent once more.", stats.retries);
-    page.add("kubernetes_throttled_total", Type::kCounter, "Answers 429.", stats.limited);
-    page.add("kubernetes_watches_total", Type::kCounter, "Watches opened.", stats.watches);
-    page.add("leading", Type::kGauge, "1 if this process works, 0 if it waits to lead.", working_ ? 1 : 0);
-    return std::move(page).take();
+  // The fence is closed, what is under way ends, and then another one may lead.
+  loop::Task<Result<void>> handOver() {
+    fenced_.close();
+    co_await fenced_.drained();
+    co_return co_await leader_.release();
   }
 
   loop::UvLoop& loop_;
   const KubernetesConfig& config_;
-  kubernetes::ClusterAccess access_;
+  access::ClusterAccess access_;
   http::Client client_;
-  kubernetes::Credentials credentials_;
+  access::Credentials credentials_;
   kubernetes::KubeApi api_, lease_api_;
   kubernetes::Leader leader_;
   kubernetes::FencedApi fenced_;
   NoTraffic traffic_;
   Delivery delivery_;
-  http::Server pages_;
   bool working_ = false;
+  KubernetesPages pages_;
+  http::Server server_;
   std::optional<Error> lost_;
 };
 
@@ -173,8 +169,8 @@ class OnKubernetes {
 Result<void> runOnKubernetes(const Config& config) {
   log::setLevel(config.log_level);
   auto access =
-      kubernetes::findAccess({.file = config.kubernetes.kubeconfig, .context = config.kubernetes.context, .ns = ""},
-                             kubernetes::Surroundings::ofThisProcess());
+      access::findAccess({.file = config.kubernetes.kubeconfig, .context = config.kubernetes.context, .ns = ""},
+                         access::Surroundings::ofThisProcess());
   if (!access) return std::unexpected(access.error());
   loop::UvLoop loop;
   OnKubernetes coordinator(loop, *std::move(access), config);

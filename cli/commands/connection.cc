@@ -1,3 +1,4 @@
+#include "cli/connection.h"
 #include "cli/command.h"
 #include "json/yaml.h"
 

@@ -36,7 +36,44 @@ std::string paddedRow(const std::vector<std::string>& header_cells, const std::v
 
 }  // namespace
 
+namespace {
+
+// Coordinators and clusters together, in the order of the contexts. One that does not answer is named, and hides
+// nothing of the others.
+Exit listClusters(Context context, ListOptions options) {
+  if (options.watch) throw Failure{Error{ErrorKind::kInvalid, "--watch and --cluster do not go together", ""}, 2};
+  if (options.contexts == std::vector<std::string>{"all"}) options.contexts = orFail(contextNames(options.connection));
+  std::vector<std::string> cells = header(true);
+  cells.insert(cells.begin(), "CLUSTER");
+  Table table(cells);
+  int exit_code = 0;
+  for (const std::string& name : options.contexts) {
+    ConnectionFlags flags = options.connection;
+    flags.context = name;
+    Api api(context.api.loop(), orFail(connect(flags)));
+    const std::string field = options.name.empty() ? "" : "metadata.name=" + options.name;
+    const auto list =
+        co_await api.list(kRollouts, {options.all_namespaces ? "" : api.ns(), "", field, Representation::kObject});
+    if (!list) {
+      fmt::print(stderr, "Error: {}: {}\n", name, describe(list.error()));
+      exit_code = 1;
+      continue;
+    }
+    for (const Value& rollout : (*list)["items"].asArray()) {
+      std::vector<std::string> row = rowOf(summarize(rollout), true);
+      row.insert(row.begin(), name);
+      table.add(row);
+    }
+  }
+  if (!table.empty()) print(table.render());
+  if (table.empty() && exit_code == 0) fmt::print(stderr, "No resources found.\n");
+  co_return exit_code;
+}
+
+}  // namespace
+
 Exit listRollouts(Context context, ListOptions options) {
+  if (!options.contexts.empty()) co_return co_await listClusters(context, std::move(options));
   const bool with_namespace = options.all_namespaces;
   const std::string field = options.name.empty() ? "" : "metadata.name=" + options.name;
   const ListQuery query{with_namespace ? "" : context.api.ns(), "", field, Representation::kObject};

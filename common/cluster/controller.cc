@@ -20,8 +20,11 @@ void Controller::start() {
 
 loop::Task<void> Controller::work() {
   while (const std::optional<ObjectKey> key = co_await queue_.next()) {
+    const Duration waited = queue_.lastWait();
+    const MonoTime began = loop_.now();
     const Result<PassEnd> end = co_await runPass(*key);
     ++passes_;
+    if (observer_) observer_({*key, waited, loop_.now() - began, !end});
     if (end) {
       queue_.forget(*key);
       if (end->again_after) queue_.addAfter(*key, *end->again_after);

@@ -39,6 +39,15 @@ class Controller {
 
   void start();
   WorkQueue& queue() { return queue_; }
+  const WorkQueue& queue() const { return queue_; }
+  // Told of the end of each pass, to count it: it must not block or throw.
+  struct PassReport {
+    const ObjectKey& key;
+    Duration waited;  // in the queue
+    Duration took;
+    bool failed;
+  };
+  void onPass(std::function<void(const PassReport&)> observer) { observer_ = std::move(observer); }
   // No pass runs and none waits (delayed ones may).
   bool idle() const { return queue_.waiting() == 0 && queue_.working() == 0; }
   std::uint64_t passes() const { return passes_; }
@@ -51,6 +60,7 @@ class Controller {
   loop::Loop& loop_;
   ControllerOptions options_;
   Pass pass_;
+  std::function<void(const PassReport&)> observer_;
   WorkQueue queue_;
   std::uint64_t passes_ = 0;
   std::uint64_t failures_ = 0;

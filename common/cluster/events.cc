@@ -43,6 +43,7 @@ EventRecorder::EventRecorder(loop::Loop& loop, ObjectApi& api, std::string compo
 
 void EventRecorder::record(const EventSubject& subject, EventType type, const std::string& reason,
                            const std::string& message) {
+  if (observer_) observer_(subject, type, reason);
   const MonoTime now = loop_.now();
   if (!admit(subject, now)) {
     ++dropped_;

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "cluster/object_api.h"
 #include "loop/event.h"
@@ -40,6 +42,9 @@ class EventRecorder {
 
   // Returns at once.
   void record(const EventSubject& subject, EventType type, const std::string& reason, const std::string& message);
+  // Told of each that is recorded, also of those that are dropped then; it must not block or throw.
+  using Observer = std::function<void(const EventSubject&, EventType, const std::string& reason)>;
+  void onRecord(Observer observer) { observer_ = std::move(observer); }
   // All that was recorded is written or given up.
   loop::Task<void> drained();
   std::uint64_t dropped() const { return dropped_; }
@@ -77,6 +82,7 @@ class EventRecorder {
   loop::Loop& loop_;
   ObjectApi& api_;
   std::string component_;
+  Observer observer_;
   std::map<SeriesKey, Series> series_;
   std::map<std::string, Bucket> buckets_;  // by the object's kind, namespace and name
   std::map<SeriesKey, Similar> similar_;

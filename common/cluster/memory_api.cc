@@ -166,6 +166,11 @@ std::vector<const Value*> MemoryApi::peekAll(const Resource& resource) const {
 Result<ObjectRef> MemoryApi::createNow(const Resource& resource, Value object, const WriteOptions& options) {
   const ObjectKey key{resource.namespaced ? std::string(namespaceOf(object)) : "", std::string(nameOf(object))};
   if (key.name.empty()) return fail(ErrorKind::kInvalid, "a name is required", "metadata.name");
+  if (options.subresource == "eviction") {
+    if (const Result<void> removed = removeNow(resource, key.ns, key.name, {}); !removed)
+      return std::unexpected(removed.error());
+    return makeObjectRef(object);
+  }
   Table& in = table(resource);
   if (in.objects.contains(key))
     return fail(ErrorKind::kAlreadyExists, fmt::format("{} \"{}\" already exists", resource.storageName(), key.name));

@@ -43,7 +43,9 @@ enum class Urgency { kNormal, kUrgent };
 struct WriteOptions {
   DryRun dry_run = DryRun::kNo;
   std::string field_manager;
-  std::string subresource;  // "", "status" or "scale"
+  // "", "status" or "scale"; of the creation of an Eviction, which bears a pod's name, "eviction": kTooManyRequests if
+  // a disruption budget forbids it now.
+  std::string subresource;
   Urgency urgency = Urgency::kNormal;
 };
 

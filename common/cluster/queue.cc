@@ -12,6 +12,7 @@ WorkQueue::WorkQueue(loop::Loop& loop, QueueBackoff backoff) : loop_(loop), back
 
 void WorkQueue::add(const ObjectKey& key) {
   if (closed_ || !queued_.insert(key).second) return;
+  ++adds_;
   if (!working_.contains(key)) makeReady(key);
 }
 
@@ -31,6 +32,7 @@ void WorkQueue::addAfter(const ObjectKey& key, Duration delay) {
 }
 
 void WorkQueue::addRateLimited(const ObjectKey& key) {
+  ++retries_;
   const int earlier = failures_[key]++;
   Duration delay = backoff_.first;
   for (int i = 0; i < earlier && delay < backoff_.most; ++i) delay *= 2;
@@ -69,9 +71,9 @@ void WorkQueue::close() {
 std::size_t WorkQueue::waiting() const { return queued_.size(); }
 
 void WorkQueue::makeReady(const ObjectKey& key) {
-  std::deque<ObjectKey>& keys = ready_[key.ns];
+  std::deque<Ready>& keys = ready_[key.ns];
   if (keys.empty()) turns_.push_back(key.ns);
-  keys.push_back(key);
+  keys.push_back({key, loop_.now()});
   changed_.notifyAll();
 }
 
@@ -80,7 +82,8 @@ std::optional<ObjectKey> WorkQueue::take() {
   std::string ns = std::move(turns_.front());
   turns_.pop_front();
   const auto found = ready_.find(ns);
-  ObjectKey key = std::move(found->second.front());
+  ObjectKey key = std::move(found->second.front().key);
+  last_wait_ = loop_.now() - found->second.front().since;
   found->second.pop_front();
   if (found->second.empty())
     ready_.erase(found);

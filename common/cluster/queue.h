@@ -6,6 +6,7 @@
 #include <chrono>
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -56,11 +57,20 @@ class WorkQueue {
   std::size_t waiting() const;  // ready to be worked on
   std::size_t working() const { return working_.size(); }
   std::size_t delayed() const { return delayed_.size(); }
+  // Since the beginning: keys that became ready, and delays because of failures.
+  std::uint64_t adds() const { return adds_; }
+  std::uint64_t retries() const { return retries_; }
+  // How long the key that next() gave out last had been ready.
+  Duration lastWait() const { return last_wait_; }
 
  private:
   struct Delayed {
     MonoTime at;
     loop::Timer timer;
+  };
+  struct Ready {
+    ObjectKey key;
+    MonoTime since;
   };
   void makeReady(const ObjectKey& key);
   std::optional<ObjectKey> take();
@@ -68,9 +78,11 @@ class WorkQueue {
   loop::Loop& loop_;
   QueueBackoff backoff_;
   bool closed_ = false;
-  std::map<std::string, std::deque<ObjectKey>> ready_;  // by namespace; no empty lists
-  std::deque<std::string> turns_;                       // the namespaces of ready_, the next one first
-  std::set<ObjectKey> queued_;                          // in ready_, or to be put there by done()
+  std::uint64_t adds_ = 0, retries_ = 0;
+  Duration last_wait_{};
+  std::map<std::string, std::deque<Ready>> ready_;  // by namespace; no empty lists
+  std::deque<std::string> turns_;                   // the namespaces of ready_, the next one first
+  std::set<ObjectKey> queued_;                      // in ready_, or to be put there by done()
   std::set<ObjectKey> working_;
   std::map<ObjectKey, Delayed> delayed_;
   std::map<ObjectKey, int> failures_;

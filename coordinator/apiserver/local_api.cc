@@ -79,6 +79,12 @@ loop::Task<Result<ObjectRef>> LocalApi::create(const Resource& resource, Value o
   auto kind = registry_.kinds().find(resource);
   if (!kind) co_return std::unexpected(unknownKind(resource));
   std::string ns(cluster::namespaceOf(object));
+  if (options.subresource == "eviction") {
+    // There are no disruption budgets here: it is a deletion.
+    auto removed = co_await registry_.remove(std::move(kind), std::move(ns), std::string(cluster::nameOf(object)), {});
+    if (!removed) co_return std::unexpected(toError(removed.error()));
+    co_return std::move(removed->object);
+  }
   co_return objectOf(co_await registry_.create(std::move(kind), std::move(ns), std::move(object),
                                                writeOptions(std::move(options), user_)));
 }

@@ -18,6 +18,9 @@ struct Caches {
   // What workloadRef may name; nullptr where the kind is not served.
   cluster::Cache* deployments = nullptr;
   cluster::Cache* pod_templates = nullptr;
+  // ReplicaSets that are no version of anything, which only a workloadRef names; nullptr: they are among replica_sets.
+  // May be started later than the others.
+  cluster::Cache* plain_replica_sets = nullptr;
   cluster::Cache* experiments = nullptr;  // nullptr: no step makes one
 };
 

@@ -4,10 +4,10 @@
 
 #include <utility>
 
+#include "access/status.h"
 #include "json/parse.h"
 #include "json/serialize.h"
 #include "kubernetes/paths.h"
-#include "kubernetes/status.h"
 #include "kubernetes/watch_frames.h"
 
 namespace towpath::kubernetes {
@@ -101,8 +101,8 @@ Result<cluster::ObjectList> decodeList(const Resource& resource, const std::stri
 
 }  // namespace
 
-KubeApi::KubeApi(loop::Loop& loop, http::Transport& transport, const ClusterAccess& access, Credentials& credentials,
-                 KubeApiOptions options)
+KubeApi::KubeApi(loop::Loop& loop, http::Transport& transport, const access::ClusterAccess& access,
+                 access::Credentials& credentials, KubeApiOptions options)
     : loop_(loop),
       transport_(transport),
       access_(access),
@@ -124,12 +124,19 @@ http::ClientRequest KubeApi::requestOf(const Call& call) const {
   return request;
 }
 
+void KubeApi::count(RequestKind kind, int status) {
+  kind.status = status;
+  ++stats_.by_kind[std::move(kind)];
+}
+
 loop::Task<Result<http::Response>> KubeApi::sendOnce(const Call& call) {
   co_await limit_.take(call.urgency);
   http::ClientRequest request = requestOf(call);
   if (auto added = co_await credentials_.addTo(request); !added) co_return std::unexpected(added.error());
   ++stats_.requests;
-  co_return co_await transport_.fetch(std::move(request));
+  Result<http::Response> response = co_await transport_.fetch(std::move(request));
+  count(call.kind, response ? response->status : 0);
+  co_return response;
 }
 
 loop::Task<Result<http::Response>> KubeApi::send(Call call) {
@@ -139,7 +146,7 @@ loop::Task<Result<http::Response>> KubeApi::send(Call call) {
     if (response && response->ok()) co_return response;
     if (response && response->status == 401 && !std::exchange(renewed, true) && credentials_.renew()) continue;
     if (response && response->status == 429) ++stats_.limited;
-    Outcome outcome{.effect = call.effect(), .tries = tries};
+    Outcome outcome{.effect = call.effect, .tries = tries};
     if (response) {
       outcome.status = response->status;
       outcome.retry_after = retryAfterOf(response->headers);
@@ -148,7 +155,7 @@ loop::Task<Result<http::Response>> KubeApi::send(Call call) {
     }
     const std::optional<Duration> delay = retryDelay(outcome, loop_.random());
     if (!delay && !response) co_return std::unexpected(response.error());
-    if (!delay) co_return std::unexpected(errorOfAnswer(response->status, response->body));
+    if (!delay) co_return std::unexpected(access::errorOfAnswer(response->status, response->body));
     ++stats_.retries;
     co_await loop::sleep(loop_, *delay);
   }
@@ -171,7 +178,9 @@ std::string KubeApi::writeQuery(const cluster::WriteOptions& options) const {
 }
 
 loop::Task<Result<ObjectRef>> KubeApi::get(const Resource& resource, std::string ns, std::string name) {
-  co_return co_await sendForObject(resource, {.target = resourcePath(resource, ns, name), .timeout = options_.timeout});
+  co_return co_await sendForObject(
+      resource,
+      {.kind = {resource.plural, ns, "Get"}, .target = resourcePath(resource, ns, name), .timeout = options_.timeout});
 }
 
 loop::Task<Result<cluster::ObjectList>> KubeApi::list(const Resource& resource, cluster::ListOptions options) {
@@ -180,7 +189,8 @@ loop::Task<Result<cluster::ObjectList>> KubeApi::list(const Resource& resource, 
   if (options.limit > 0) query.add("limit", std::to_string(options.limit));
   query.add("continue", options.continue_token);
   const Resource listed = resource;
-  const auto response = co_await send({.target = resourcePath(listed, options.ns) + query.text(),
+  const auto response = co_await send({.kind = {listed.plural, options.ns, "List"},
+                                       .target = resourcePath(listed, options.ns) + query.text(),
                                        .timeout = options_.list_timeout,
                                        .compression = http::Compression::kAllow});
   if (!response) co_return std::unexpected(response.error());
@@ -198,7 +208,9 @@ loop::Task<Result<std::unique_ptr<cluster::Watch>>> KubeApi::watch(const Resourc
   query.add("watch", "1").add("allowWatchBookmarks", "true").add("timeoutSeconds", std::to_string(seconds));
   query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
   query.add("resourceVersion", options.resource_version);
-  const Call call{.target = resourcePath(watched, options.ns) + query.text(), .timeout = options_.timeout};
+  const Call call{.kind = {watched.plural, options.ns, "Watch"},
+                  .target = resourcePath(watched, options.ns) + query.text(),
+                  .timeout = options_.timeout};
   for (bool renewed = false;;) {
     co_await limit_.take(cluster::Urgency::kNormal);
     http::ClientRequest request = requestOf(call);
@@ -207,6 +219,7 @@ loop::Task<Result<std::unique_ptr<cluster::Watch>>> KubeApi::watch(const Resourc
     if (auto added = co_await credentials_.addTo(request); !added) co_return std::unexpected(added.error());
     ++stats_.requests;
     auto stream = co_await transport_.open(std::move(request));
+    count(call.kind, stream ? (*stream)->status() : 0);
     if (!stream) co_return std::unexpected(stream.error());
     const int status = (*stream)->status();
     if (status == 200) {
@@ -216,7 +229,7 @@ loop::Task<Result<std::unique_ptr<cluster::Watch>>> KubeApi::watch(const Resourc
     if (status == 401 && !std::exchange(renewed, true) && credentials_.renew()) continue;
     if (status == 429) ++stats_.limited;
     const auto body = co_await (*stream)->read();
-    co_return std::unexpected(errorOfAnswer(status, body && *body ? **body : ""));
+    co_return std::unexpected(access::errorOfAnswer(status, body && *body ? **body : ""));
   }
 }
 
@@ -225,23 +238,28 @@ loop::Task<Result<ObjectRef>> KubeApi::create(const Resource& resource, Value ob
   co_return co_await sendForObject(
       written,
       {.method = "POST",
+       .kind = {written.plural, std::string(cluster::namespaceOf(object)), "Create"},
        .target = resourcePath(written, cluster::namespaceOf(object),
                               options.subresource.empty() ? "" : cluster::nameOf(object), options.subresource) +
                  writeQuery(options),
        .body = json::serialize(object),
        .timeout = options_.timeout,
-       .urgency = options.urgency});
+       .urgency = options.urgency,
+       .effect = options.subresource == "eviction" ? Effect::kAsks : Effect::kWrites});
 }
 
 loop::Task<Result<ObjectRef>> KubeApi::update(const Resource& resource, Value object, cluster::WriteOptions options) {
   const Resource written = resource;
-  co_return co_await sendForObject(written, {.method = "PUT",
-                                             .target = resourcePath(written, cluster::namespaceOf(object),
-                                                                    cluster::nameOf(object), options.subresource) +
-                                                       writeQuery(options),
-                                             .body = json::serialize(object),
-                                             .timeout = options_.timeout,
-                                             .urgency = options.urgency});
+  co_return co_await sendForObject(
+      written,
+      {.method = "PUT",
+       .kind = {written.plural, std::string(cluster::namespaceOf(object)), "Update"},
+       .target = resourcePath(written, cluster::namespaceOf(object), cluster::nameOf(object), options.subresource) +
+                 writeQuery(options),
+       .body = json::serialize(object),
+       .timeout = options_.timeout,
+       .urgency = options.urgency,
+       .effect = Effect::kWrites});
 }
 
 loop::Task<Result<ObjectRef>> KubeApi::patch(const Resource& resource, std::string ns, std::string name,
@@ -249,19 +267,23 @@ loop::Task<Result<ObjectRef>> KubeApi::patch(const Resource& resource, std::stri
   const Resource written = resource;
   co_return co_await sendForObject(
       written, {.method = "PATCH",
+                .kind = {written.plural, ns, "Patch"},
                 .target = resourcePath(written, ns, name, options.subresource) + writeQuery(options),
                 .content_type = contentTypeOf(type),
                 .body = json::serialize(patch),
                 .timeout = options_.timeout,
-                .urgency = options.urgency});
+                .urgency = options.urgency,
+                .effect = Effect::kWrites});
 }
 
 loop::Task<Result<void>> KubeApi::remove(const Resource& resource, std::string ns, std::string name,
                                          cluster::DeleteOptions options) {
   const auto response = co_await send({.method = "DELETE",
+                                       .kind = {resource.plural, ns, "Delete"},
                                        .target = resourcePath(resource, ns, name),
                                        .body = deleteBody(options),
-                                       .timeout = options_.timeout});
+                                       .timeout = options_.timeout,
+                                       .effect = Effect::kWrites});
   if (!response) co_return std::unexpected(response.error());
   co_return Result<void>();
 }

@@ -6,13 +6,15 @@
 // to send again (retry.h), limits of time. What it leaves to its callers: conflicts, lists that expired (kGone), and
 // writes whose fate is unknown.
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "access/access.h"
+#include "access/credentials.h"
 #include "cluster/object_api.h"
-#include "kubernetes/access.h"
-#include "kubernetes/credentials.h"
 #include "kubernetes/rate_limit.h"
 #include "kubernetes/retry.h"
 #include "loop/loop.h"
@@ -30,18 +32,28 @@ struct KubeApiOptions {
   std::size_t list_bytes = 1u << 30;  // of a page, unpacked
 };
 
+// What requests are counted by. No names of objects, which have no bound.
+struct RequestKind {
+  std::string plural;  // "rollouts"; empty: none, as for /version
+  std::string ns;
+  std::string verb;  // Get, List, Watch, Create, Update, Patch, Delete
+  int status = 0;    // of the answer; 0: none came
+  auto operator<=>(const RequestKind&) const = default;
+};
+
 struct KubeApiStats {
   std::uint64_t requests = 0;  // sent, watches and further tries included
   std::uint64_t retries = 0;   // sent once more
   std::uint64_t limited = 0;   // answers 429
   std::uint64_t watches = 0;   // opened
+  std::map<RequestKind, std::uint64_t> by_kind;
 };
 
 class KubeApi final : public cluster::ObjectApi {
  public:
   // All of them outlive it, and it outlives its watches.
-  KubeApi(loop::Loop& loop, http::Transport& transport, const ClusterAccess& access, Credentials& credentials,
-          KubeApiOptions options = {});
+  KubeApi(loop::Loop& loop, http::Transport& transport, const access::ClusterAccess& access,
+          access::Credentials& credentials, KubeApiOptions options = {});
 
   loop::Task<Result<cluster::ObjectRef>> get(const cluster::Resource& resource, std::string ns,
                                              std::string name) override;
@@ -66,15 +78,17 @@ class KubeApi final : public cluster::ObjectApi {
  private:
   struct Call {
     std::string method = "GET";
+    RequestKind kind;
     std::string target;  // "/api/v1/pods?limit=5"
     std::string content_type = "application/json";
     std::string body;
     Duration timeout;
     http::Compression compression = http::Compression::kNo;
     cluster::Urgency urgency = cluster::Urgency::kNormal;
-    Effect effect() const { return method == "GET" ? Effect::kReads : Effect::kWrites; }
+    Effect effect = Effect::kReads;
   };
   http::ClientRequest requestOf(const Call& call) const;
+  void count(RequestKind kind, int status);
   loop::Task<Result<http::Response>> send(Call call);
   loop::Task<Result<http::Response>> sendOnce(const Call& call);
   loop::Task<Result<cluster::ObjectRef>> sendForObject(const cluster::Resource& resource, Call call);
@@ -82,8 +96,8 @@ class KubeApi final : public cluster::ObjectApi {
 
   loop::Loop& loop_;
   http::Transport& transport_;
-  const ClusterAccess& access_;
-  Credentials& credentials_;
+  const access::ClusterAccess& access_;
+  access::Credentials& credentials_;
   KubeApiOptions options_;
   RateLimit limit_;
   KubeApiStats stats_;

@@ -111,10 +111,24 @@ loop::Task<Result<void>> Leader::release() {
   co_return Result<void>();
 }
 
+loop::Task<void> FencedApi::drained() {
+  while (under_way_ > 0) co_await ended_.wait();
+}
+
 template <class T>
 loop::Task<Result<T>> FencedApi::whileLeading(loop::Task<Result<T>> write) {
   const Duration left = leader_.left();
-  if (left <= Duration::zero()) co_return fail(ErrorKind::kUnavailable, "not the leader: nothing is written");
+  if (closed_ || left <= Duration::zero()) {
+    co_return fail(ErrorKind::kUnavailable, "not the leader: nothing is written");
+  }
+  struct Underway {
+    FencedApi& api;
+    explicit Underway(FencedApi& of) : api(of) { ++api.under_way_; }
+    ~Underway() {
+      --api.under_way_;
+      api.ended_.notifyAll();
+    }
+  } underway(*this);
   co_return co_await loop::withTimeout(loop_, left, std::move(write));
 }
 

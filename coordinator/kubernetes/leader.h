@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "cluster/object_api.h"
+#include "loop/event.h"
 #include "loop/loop.h"
 #include "loop/task.h"
 
@@ -68,7 +69,11 @@ class Leader {
 class FencedApi final : public cluster::ObjectApi {
  public:
   FencedApi(loop::Loop& loop, cluster::ObjectApi& inner, const Leader& leader)
-      : loop_(loop), inner_(inner), leader_(leader) {}
+      : loop_(loop), inner_(inner), leader_(leader), ended_(loop) {}
+
+  // No write begins any more. For an orderly end: those under way are waited for before the lead is given up.
+  void close() { closed_ = true; }
+  loop::Task<void> drained();
 
   loop::Task<Result<cluster::ObjectRef>> get(const cluster::Resource& resource, std::string ns,
                                              std::string name) override;
@@ -93,6 +98,9 @@ class FencedApi final : public cluster::ObjectApi {
   loop::Loop& loop_;
   cluster::ObjectApi& inner_;
   const Leader& leader_;
+  bool closed_ = false;
+  int under_way_ = 0;
+  loop::Notify ended_;
 };
 
 }  // namespace towpath::kubernetes

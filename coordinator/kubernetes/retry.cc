@@ -7,9 +7,9 @@ namespace towpath::kubernetes {
 namespace {
 
 bool maySendAgain(const Outcome& outcome) {
-  if (outcome.status == 429) return true;
+  if (outcome.status == 429) return outcome.effect != Effect::kAsks;
   if (outcome.status == 503 && outcome.retry_after) return true;
-  if (outcome.effect == Effect::kWrites) return false;
+  if (outcome.effect != Effect::kReads) return false;
   if (outcome.status == 0) return outcome.error == ErrorKind::kUnavailable || outcome.error == ErrorKind::kTimeout;
   return outcome.status == 500 || outcome.status == 502 || outcome.status == 503 || outcome.status == 504;
 }

@@ -3,7 +3,7 @@
 // controllers, whose next pass looks at what became of it. Pure.
 //
 //   answer                       reading   writing
-//   429                          again     again     the server refused it before it did anything
+//   429                          again     again     the server refused it before it did anything (an eviction: no)
 //   503 with Retry-After         again     again     the same (APF, shutdown)
 //   500, 502, 503, 504           again     no        it may have happened
 //   none: connection lost        again     no        it may have happened
@@ -20,7 +20,11 @@
 
 namespace towpath::kubernetes {
 
-enum class Effect { kReads, kWrites };
+enum class Effect {
+  kReads,
+  kWrites,
+  kAsks,  // an eviction: 429 is the answer of a disruption budget, for the caller
+};
 
 inline constexpr int kMostTries = 5;
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(100);  // doubles; half of it is chance

@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "access/status.h"
 #include "json/parse.h"
-#include "kubernetes/status.h"
 
 namespace towpath::kubernetes {
 
@@ -51,7 +51,7 @@ Result<std::optional<cluster::WatchEvent>> decodeWatchEvent(const cluster::Resou
   if (object == nullptr || !object->isObject()) {
     return fail(ErrorKind::kCorrupt, "a watch event without an object");
   }
-  if (type == "ERROR") return std::unexpected(errorOfStatus(*object));
+  if (type == "ERROR") return std::unexpected(access::errorOfStatus(*object));
   cluster::WatchEvent event;
   if (type == "ADDED") {
     event.type = cluster::WatchEvent::Type::kAdded;

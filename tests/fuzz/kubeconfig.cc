@@ -1,6 +1,6 @@
 // kubeconfig files: a context is found with a server to go to, or the error says what is wrong and where.
 
-#include "kubernetes/kubeconfig.h"
+#include "access/kubeconfig.h"
 
 #include "fuzz.h"
 #include "json/yaml.h"
@@ -10,7 +10,7 @@ namespace towpath::fuzz {
 void run(std::string_view input) {
   auto content = json::parseYamlDocument(input);
   if (!content) return;
-  const auto access = kubernetes::accessOf({{"/nowhere/config", *std::move(content)}}, "");
+  const auto access = access::accessOf({{"/nowhere/config", *std::move(content)}}, "");
   if (!access) {
     require(describe(access.error()).contains("/nowhere/config"), describe(access.error()));
     return;

@@ -9,8 +9,10 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from answers import Answers  # noqa: E402
 from control_plane import ROOT, ControlPlane, coordinator  # noqa: E402
 from fleet import wait_until  # noqa: E402
+from pages import page  # noqa: E402
 from workload import Workspace  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("TOWPATH_BUILD", ROOT / "build"))
@@ -50,7 +52,7 @@ def ours(cluster, tmp_path_factory):
     """The coordinator on that cluster."""
     daemon = coordinator(BUILD, cluster, tmp_path_factory.mktemp("ours")).start()
     try:
-        wait_until(lambda: "leading" in daemon.tail(1000), 60, "the coordinator leads")
+        wait_until(lambda: page(daemon, "/readyz") == (200, "ok: leads\n"), 60, "the coordinator leads")
         yield daemon
     finally:
         daemon.stop()
@@ -62,3 +64,11 @@ def workspace(cluster, ours, request):
     space = Workspace(cluster, ours, BUILD, request.node.name)
     yield space
     cluster.delete("Namespace", None, space.namespace)
+
+
+@pytest.fixture
+def answers():
+    """What analyses ask."""
+    answers = Answers()
+    yield answers
+    answers.stop()

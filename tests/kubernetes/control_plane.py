@@ -32,9 +32,15 @@ RESOURCES = {
     "Lease": "apis/coordination.k8s.io/v1/leases", "Rollout": "apis/argoproj.io/v1alpha1/rollouts",
     "Experiment": "apis/argoproj.io/v1alpha1/experiments",
     "AnalysisRun": "apis/argoproj.io/v1alpha1/analysisruns", "AnalysisTemplate": "apis/argoproj.io/v1alpha1/analysistemplates",
+    "ClusterAnalysisTemplate": "apis/argoproj.io/v1alpha1/clusteranalysistemplates", "Experiment": "apis/argoproj.io/v1alpha1/experiments",
+    "PodDisruptionBudget": "apis/policy/v1/poddisruptionbudgets", "HorizontalPodAutoscaler": "apis/autoscaling/v2/horizontalpodautoscalers",
+    "HTTPRoute": "apis/gateway.networking.k8s.io/v1/httproutes", "Gateway": "apis/gateway.networking.k8s.io/v1/gateways",
+    "ConfigMap": "api/v1/configmaps", "Secret": "api/v1/secrets", "Job": "apis/batch/v1/jobs",
+    "ClusterRole": "apis/rbac.authorization.k8s.io/v1/clusterroles", "ClusterRoleBinding": "apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "Role": "apis/rbac.authorization.k8s.io/v1/roles", "RoleBinding": "apis/rbac.authorization.k8s.io/v1/rolebindings",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }
-CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition"}
+CLUSTER_SCOPED = {"Namespace", "Node", "CustomResourceDefinition", "ClusterAnalysisTemplate", "ClusterRole", "ClusterRoleBinding"}
 
 
 class ApiError(CommandError):
@@ -44,8 +50,9 @@ class ApiError(CommandError):
 
 
 class ControlPlane:
-    def __init__(self, directory, tools):
-        """`tools`: a folder of programs that bear their plain names or end in their version."""
+    def __init__(self, directory, tools, storage="etcd"):
+        """`tools`: a folder of programs that bear their plain names or end in their version. `storage`: "etcd", or "kine", on SQLite as in k3s."""
+        self.storage = storage
         self.directory = pathlib.Path(directory)
         self.tools = pathlib.Path(tools)
         self.etcd_port, self.peer_port, self.port, self.kwok_port = (free_port() for _ in range(4))
@@ -60,9 +67,14 @@ class ControlPlane:
 
     def start(self):
         self.write_secrets()
-        self.etcd = self.daemon("etcd", "--data-dir", self.directory / "etcd", "--listen-client-urls", f"http://127.0.0.1:{self.etcd_port}",
-                                "--advertise-client-urls", f"http://127.0.0.1:{self.etcd_port}", "--listen-peer-urls", f"http://127.0.0.1:{self.peer_port}",
-                                "--unsafe-no-fsync", "--log-level", "warn")
+        if self.storage == "kine":
+            self.daemon("kine", "--endpoint", f"sqlite://{self.directory}/state.db?_journal=WAL&cache=shared", "--listen-address",
+                        f"tcp://127.0.0.1:{self.etcd_port}", "--metrics-bind-address", "0")
+            wait_until(lambda: (self.directory / "state.db").exists(), 30, "kine's database")
+        else:
+            self.daemon("etcd", "--data-dir", self.directory / "etcd", "--listen-client-urls", f"http://127.0.0.1:{self.etcd_port}",
+                        "--advertise-client-urls", f"http://127.0.0.1:{self.etcd_port}", "--listen-peer-urls", f"http://127.0.0.1:{self.peer_port}",
+                        "--unsafe-no-fsync", "--log-level", "warn")
         self.api_server = self.daemon(
             "kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{self.etcd_port}", "--bind-address", "127.0.0.1", "--secure-port", self.port,
             "--cert-dir", self.directory / "certificates", "--token-auth-file", self.directory / "tokens.csv", "--authorization-mode", "RBAC",
@@ -100,13 +112,17 @@ class ControlPlane:
         (self.directory / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
 
     def write_kubeconfig(self):
-        authority = base64.b64encode((self.directory / "certificates" / "apiserver.crt").read_bytes()).decode()
-        self.kubeconfig.write_text(yaml.safe_dump({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.server, "certificate-authority-data": authority}}],
-            "users": [{"name": "admin", "user": {"token": self.token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}]}))
+        self.kubeconfig.write_text(self.kubeconfig_of(self.token))
         self.tls = ssl.create_default_context(cafile=str(self.directory / "certificates" / "apiserver.crt"))
+
+    def kubeconfig_of(self, token, namespace="default", server=None):
+        """The text of one for whoever has that token."""
+        authority = base64.b64encode((self.directory / "certificates" / "apiserver.crt").read_bytes()).decode()
+        return yaml.safe_dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": server or self.server, "certificate-authority-data": authority}}],
+            "users": [{"name": "user", "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user", "namespace": namespace}}]})
 
     def request(self, method, path, body=None, content_type="application/json"):
         """(parsed answer, warnings); raises ApiError."""
@@ -152,11 +168,11 @@ class ControlPlane:
         return self.request("DELETE", self.path(kind, namespace, name))[0]
 
     def apply_definitions(self):
-        """Ours; returns the warnings that the API server has about them."""
+        """Ours, and as much of Gateway API as the tests need; returns the warnings that the API server has about them."""
         warnings = []
-        for file in sorted((ROOT / "crds").glob("*.yaml")):
-            definition = yaml.safe_load(file.read_text())
-            warnings += self.request("POST", self.path("CustomResourceDefinition"), definition)[1]
+        for file in [*sorted((ROOT / "crds").glob("*.yaml")), HERE / "gateway-api.yaml"]:
+            for definition in yaml.safe_load_all(file.read_text()):
+                warnings += self.request("POST", self.path("CustomResourceDefinition"), definition)[1]
         for definition in self.list("CustomResourceDefinition"):
             name = definition["metadata"]["name"]
             wait_until(lambda: self.condition("CustomResourceDefinition", None, name, "Established") == "True", 60, f"{name} is served")
@@ -170,10 +186,11 @@ class ControlPlane:
         return None
 
 
-def coordinator(build, cluster, directory, name="coordinator", *arguments):
-    """Ours, on that cluster; not started yet."""
+def coordinator(build, cluster, directory, name="coordinator", *arguments, kubeconfig=None, program=None):
+    """Ours, on that cluster; not started yet. `program`: the beginning of another command line than that of the build."""
     port = free_port()
-    daemon = Daemon(name, [str(pathlib.Path(build) / "coordinator" / "towpath-coordinator"), "--kubernetes", "--kubeconfig", str(cluster.kubeconfig),
+    program = program or [str(pathlib.Path(build) / "coordinator" / "towpath-coordinator")]
+    daemon = Daemon(name, [*program, "--kubernetes", "--kubeconfig", str(kubeconfig or cluster.kubeconfig),
                            "--listen", f"127.0.0.1:{port}", "--log-level", "debug", *arguments],
                     pathlib.Path(directory) / f"{name}.log", {"KUBECONFIG": "", "HOME": str(directory)})
     daemon.port = port

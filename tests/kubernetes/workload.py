@@ -1,5 +1,6 @@
 """What a test's user does in a namespace: rollouts, commands, and looking at what became of them."""
 
+import datetime
 import os
 import re
 import subprocess
@@ -25,7 +26,7 @@ def service(name, app):
 class Workspace:
     def __init__(self, cluster, ours, build, test_name):
         self.cluster, self.ours, self.build = cluster, ours, build
-        self.namespace = re.sub(r"[^a-z0-9]+", "-", test_name.lower()).strip("-")[:60]
+        self.namespace = re.sub(r"[^a-z0-9]+", "-", test_name.lower()).removeprefix("test-")[:60].strip("-")
         cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         wait_until(lambda: cluster.get("ServiceAccount", self.namespace, "default"), 30, "the namespace is usable")
 
@@ -42,9 +43,30 @@ class Workspace:
     def status(self, name):
         return (self.get("Rollout", name) or {}).get("status", {})
 
+    def patch(self, kind, name, patch, subresource=None):
+        return self.cluster.patch(kind, self.namespace, name, patch, subresource)
+
+    def pods(self, name):
+        """{name: pod} of those that stay."""
+        return {pod["metadata"]["name"]: pod for pod in self.list("Pod", f"app={name}") if "deletionTimestamp" not in pod["metadata"]}
+
+    @staticmethod
+    def a_second_after(pods):
+        """The first whole second in which none of the pods was made, once it has come."""
+        newest = max(datetime.datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in pods.values())
+        at = newest + datetime.timedelta(seconds=1)
+        wait_until(lambda: datetime.datetime.now(datetime.UTC) >= at, 10, "the next second")
+        return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def set_version(self, name, version, **labels):
         template = pod_template(name, version, **labels)
         self.cluster.patch("Rollout", self.namespace, name, {"spec": {"template": template}})
+
+    def set_image(self, name, image):
+        """Of the one container of a template whose other fields stay."""
+        template = self.get("Rollout", name)["spec"]["template"]
+        template["spec"]["containers"][0]["image"] = image
+        self.patch("Rollout", name, {"spec": {"template": template}})
 
     def wait_phase(self, name, phase, timeout=60, **more):
         """Until the status says the phase for the spec as it is now, and each of `more` (a message, a step)."""
@@ -80,6 +102,11 @@ class Workspace:
             if "rollouts-pod-template-hash" in wanted and all(labels.get(key) == value for key, value in wanted.items()):
                 return int(replica_set["spec"]["template"]["spec"]["containers"][0]["image"].rsplit(":", 1)[1])
         return None
+
+    def weights(self, name):
+        """Of the HTTPRoute's backends, by their role."""
+        rule = self.get("HTTPRoute", name)["spec"]["rules"][0]
+        return {backend["name"].removeprefix(f"{name}-"): backend["weight"] for backend in rule["backendRefs"]}
 
     def events(self, name):
         return [event["reason"] for event in sorted(self.list("Event"), key=lambda event: event["metadata"]["creationTimestamp"])

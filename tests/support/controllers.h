@@ -64,8 +64,9 @@ struct Controllers {
   }
 
   Caches caches() {
-    return {&rollouts,    &replica_sets, &services,    &analysis_runs, &analysis_templates, &cluster_templates,
-            &http_routes, &pods,         &deployments, &pod_templates, &experiments};
+    return {&rollouts,           &replica_sets,      &services,    &analysis_runs,
+            &analysis_templates, &cluster_templates, &http_routes, &pods,
+            &deployments,        &pod_templates,     nullptr,      &experiments};
   }
 
   static metrics::ProviderContext withApi(metrics::ProviderContext context, cluster::ObjectApi& api,

@@ -9,7 +9,7 @@
 #include "apiserver/rest.h"
 #include "base/assert.h"
 #include "http/memory_server.h"
-#include "kubernetes/access.h"
+#include "access/access.h"
 #include "loop/timeout.h"
 #include "store/memory_store.h"
 
@@ -38,7 +38,7 @@ struct MemoryApiServer {
   apiserver::Rest rest;
   http::MemoryServer http;
   apiserver::LocalApi inside;  // past HTTP and its faults
-  kubernetes::ClusterAccess access;
+  towpath::access::ClusterAccess access;
 };
 
 }  // namespace towpath::testing

@@ -1,5 +1,7 @@
 // Which ReplicaSet is which, revisions and history (core-semantics 2.3, 2.5, 2.6).
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 
 #include "engine/rollout/pass.h"
 
@@ -81,6 +83,10 @@ void syncRevision(Pass& pass) {
 void collectHistory(Pass& pass) {
   std::vector<const ReplicaSet*> candidates = otherSets(pass);
   std::erase_if(candidates, [](const ReplicaSet* set) { return set->deleting; });
+  // Creation is dated by whole seconds: of those made within one the revision tells which is older.
+  std::ranges::sort(candidates, {}, [](const ReplicaSet* set) {
+    return std::tuple(set->creation_time, set->revision.value_or(0), std::string_view(set->name));
+  });
   const auto excess = static_cast<std::int64_t>(candidates.size()) - pass.spec().revision_history_limit;
   std::vector<std::string> doomed;
   // Ones that can't go yet are not made up for by younger ones.

@@ -41,7 +41,7 @@ bool restartPods(Pass& pass) {
   bool evicted = false;
   for (const PodView* pod : old_pods) {
     if (budget <= 0) break;
-    if (pod->terminating) continue;
+    if (pod->terminating || pod->eviction_refused) continue;
     act(pass, EvictPod{pod->name});
     --budget;
     evicted = true;

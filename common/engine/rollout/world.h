@@ -117,6 +117,7 @@ struct PodView {
   WallTime creation_time{};
   bool available = false;
   bool terminating = false;
+  bool eviction_refused = false;  // in this turn, by a disruption budget
   bool operator==(const PodView&) const = default;
 };
 

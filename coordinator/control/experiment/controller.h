@@ -21,6 +21,7 @@ class ExperimentController {
 
   // Begins as soon as the caches are complete.
   void start();
+  cluster::Controller& controller() { return controller_; }
 
  private:
   loop::Task<void> begin();

@@ -38,6 +38,13 @@ std::vector<std::string> formerDestinations(const View& view, const rollout::Tra
   return names;
 }
 
+bool refused(const View& view, const rollout::Action& action) {
+  const auto* eviction = std::get_if<rollout::EvictPod>(&action);
+  return eviction && std::ranges::any_of(view.world.pods, [eviction](const rollout::PodView& pod) {
+           return pod.name == eviction->name && pod.eviction_refused;
+         });
+}
+
 // What is aborted does not wait behind what goes on as planned.
 cluster::Urgency urgencyOf(const View& view) {
   return view.world.status.abort ? cluster::Urgency::kUrgent : cluster::Urgency::kNormal;
@@ -52,6 +59,8 @@ loop::Task<Result<ActEnd>> Actor::carryOut(View& view, rollout::Decision decisio
       // The actions after it tell of a success.
       const bool creation = std::holds_alternative<rollout::CreateReplicaSet>(action);
       if (creation && view.world.create_failure) co_return ActEnd{.decide_again = true};
+      // What waits for the pod to be gone does not wait for one that stays.
+      if (refused(view, action)) decision.decide_again = true;
       continue;
     }
     const std::string what = rollout::toString(action);
@@ -352,10 +361,23 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::RunStepPlugin& ac
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::EvictPod& action) {
-  Result<void> removed =
-      unlessGone(co_await context_.api->remove(cluster::kPods, view.world.namespace_name, action.name));
-  if (removed) rollout::applyEffect(view.world, action, context_.loop->steadyNow());
-  co_return removed;
+  Value eviction = Object{{"apiVersion", "policy/v1"},
+                          {"kind", "Eviction"},
+                          {"metadata", Object{{"name", action.name}, {"namespace", view.world.namespace_name}}}};
+  const Result<cluster::ObjectRef> asked =
+      co_await context_.api->create(cluster::kPods, std::move(eviction), {.subresource = "eviction"});
+  if (!asked && asked.error().kind == ErrorKind::kTooManyRequests) {
+    // A disruption budget says "not now". The engine goes on without this pod and asks again with its next look.
+    log::info("eviction refused",
+              {{"rollout", toString(view.key())}, {"pod", action.name}, {"error", describe(asked.error())}});
+    for (rollout::PodView& pod : view.world.pods) {
+      if (pod.name == action.name) pod.eviction_refused = true;
+    }
+    co_return {};
+  }
+  if (!asked && asked.error().kind != ErrorKind::kNotFound) co_return std::unexpected(asked.error());
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
+  co_return {};
 }
 
 }  // namespace towpath::control

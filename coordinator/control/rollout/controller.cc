@@ -67,7 +67,7 @@ void RolloutController::listen() {
     listeners_.push_back(cache->listen([this](const cluster::CacheChange& change) { enqueueOwner(change); }));
   }
   for (cluster::Cache* cache : {caches.services, caches.analysis_templates, caches.cluster_analysis_templates,
-                                caches.deployments, caches.pod_templates}) {
+                                caches.deployments, caches.pod_templates, caches.plain_replica_sets}) {
     if (!cache) continue;
     listeners_.push_back(
         cache->listen([this, cache](const cluster::CacheChange& change) { enqueueUsers(cache->resource(), change); }));

@@ -63,7 +63,8 @@ Result<rollout::WorkloadView> resolveWorkload(const Caches& caches, Value& rollo
                     "to a PodTemplate of v1",
                     ref["apiVersion"].asStringView(), ref["kind"].asStringView()));
   }
-  cluster::Cache* cache = caches.*kind->cache;
+  const bool plain = kind->resource == cluster::kReplicaSets && caches.plain_replica_sets != nullptr;
+  cluster::Cache* cache = plain ? caches.plain_replica_sets : caches.*kind->cache;
   if (!cache) {
     return fail(
         ErrorKind::kInvalid,

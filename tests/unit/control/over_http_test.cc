@@ -55,8 +55,8 @@ struct OverHttp : Harness {
   apiserver::Rest rest;
   http::MemoryServer server;
   testing::FaultyTransport transport;
-  kubernetes::ClusterAccess access;
-  kubernetes::Credentials credentials;
+  towpath::access::ClusterAccess access;
+  towpath::access::Credentials credentials;
   kubernetes::KubeApi kube;
 };
 

@@ -40,6 +40,50 @@ TEST_CASE("a canary with a route shifts its weight and gives it back at the end"
   CHECK(harness.served("shop-stable") == "v2");
 }
 
+TEST_CASE("a restart goes around a pod that may not be evicted now, and the rollout goes on meanwhile") {
+  Harness harness;
+  harness.apply(cluster::kRollouts, rolloutYaml("shop", kPlainCanary, 3));
+  harness.start();
+  harness.untilPhase("Healthy");
+  const Value set = harness.list(cluster::kReplicaSets)[0];
+  for (const char* name : {"a", "b"}) {
+    harness.apply(cluster::kPods, fmt::format(R"(
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {0}
+  namespace: default
+  labels: {{app: shop}}
+  ownerReferences: [{{apiVersion: apps/v1, kind: ReplicaSet, name: {1}, uid: {2}, controller: true}}]
+spec: {{containers: [{{name: web, image: v1}}]}}
+status: {{phase: Running, conditions: [{{type: Ready, status: "True"}}]}}
+)",
+                                              name, cluster::nameOf(set), cluster::uidOf(set)));
+    harness.patch(cluster::kPods, name, "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}",
+                  "status");
+  }
+  int asked = 0;
+  harness.coordinator->api.fail_write = [&asked](const std::string& what) -> std::optional<Error> {
+    if (what != "create pods/a") return std::nullopt;
+    ++asked;
+    return Error{ErrorKind::kTooManyRequests, "it would violate the pod's disruption budget", ""};
+  };
+  harness.loop.advance(5s);
+  harness.patch(cluster::kRollouts, "shop",
+                "spec: {replicas: 1, restartAt: '" + formatRfc3339(harness.loop.steadyNow()) + "'}");
+  harness.until("the other one is gone", [&] { return harness.get(cluster::kPods, "b").isNull(); });
+  CHECK(!harness.get(cluster::kPods, "a").isNull());
+  CHECK(asked >= 1);
+  const int before = asked;
+  harness.settle(25s);
+  CHECK(asked - before <= 3);  // each half minute, and no loop
+
+  // A new version is not held up.
+  harness.setImage("v2");
+  harness.untilPhase("Paused");
+  CHECK(!harness.get(cluster::kPods, "a").isNull());
+}
+
 TEST_CASE("an abort takes the weight away at once and keeps the stable version") {
   Harness harness;
   applyRouted(harness);

@@ -60,7 +60,7 @@ struct Harness {
   loop::VirtualLoop loop;
   testing::MemoryApiServer server;
   testing::FaultyTransport transport;
-  Credentials credentials;
+  towpath::access::Credentials credentials;
   KubeApi api;
 };
 

@@ -1,6 +1,7 @@
 #include "harness.h"
 
 using namespace towpath;
+using namespace towpath::access;
 using namespace towpath::kubernetes;
 using cluster::kConfigMaps;
 
@@ -168,6 +169,26 @@ TEST_CASE("a dead watch is noticed by its silence") {
   auto dead = harness.run(api.watch(kConfigMaps, {}));
   REQUIRE(dead);
   CHECK(nextOf(harness, **dead) == toString(ErrorKind::kTimeout));
+}
+
+TEST_CASE("an eviction is asked for once: a disruption budget's 429 is its answer") {
+  Harness harness;
+  harness.make(yaml("apiVersion: v1\nkind: Pod\nmetadata: {name: web-1, namespace: default}\n"
+                    "spec: {containers: [{name: c, image: i}]}"),
+               cluster::kPods);
+  const Value eviction = yaml("{apiVersion: policy/v1, kind: Eviction, metadata: {name: web-1, namespace: default}}");
+  std::string asked;
+  harness.transport.plan = [&asked](const http::ClientRequest& request) -> testing::Fault {
+    asked += request.method + " " + request.url.substr(request.url.find("/api/")) + "\n";
+    return testing::statusAnswer(429, "TooManyRequests", 10);
+  };
+  const auto refused = harness.run(harness.api.create(cluster::kPods, eviction, {.subresource = "eviction"}));
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == ErrorKind::kTooManyRequests);
+  CHECK(asked == "POST /api/v1/namespaces/default/pods/web-1/eviction?fieldManager=towpath\n");
+  harness.transport.plan = {};
+  REQUIRE(harness.run(harness.api.create(cluster::kPods, eviction, {.subresource = "eviction"})));
+  CHECK(harness.run(harness.api.get(cluster::kPods, "default", "web-1")).error().kind == ErrorKind::kNotFound);
 }
 
 TEST_CASE("refused requests are sent again when the server allows it; writes whose fate is unknown are not") {

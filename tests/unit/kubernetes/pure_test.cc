@@ -4,12 +4,13 @@
 
 #include <random>
 
+#include "access/status.h"
 #include "kubernetes/paths.h"
 #include "kubernetes/retry.h"
-#include "kubernetes/status.h"
 #include "kubernetes/watch_frames.h"
 
 using namespace towpath;
+using namespace towpath::access;
 using namespace towpath::kubernetes;
 
 namespace {
@@ -155,7 +156,11 @@ TEST_CASE("what is sent again: refused requests always, reads after failures, wr
   for (const int status : {0, 500, 502, 503, 504}) {
     CHECK(again(Effect::kReads, status));
     CHECK(!again(Effect::kWrites, status));
+    CHECK(!again(Effect::kAsks, status));
   }
+  // The caller of an eviction knows better when to ask again than a header of whole seconds.
+  CHECK(!again(Effect::kAsks, 429, 10s));
+  CHECK(again(Effect::kAsks, 503, 1s));
   // Never before the server allowed it; chance only adds.
   for (const std::uint64_t chance : {std::uint64_t{0}, std::uint64_t{123456789}, ~std::uint64_t{0}}) {
     const auto delay = retryDelay({.status = 429, .retry_after = 3s}, chance);

@@ -10,6 +10,7 @@
 #include "tls/server_context.h"
 
 using namespace towpath;
+using namespace towpath::access;
 using namespace towpath::kubernetes;
 using cluster::kConfigMaps;
 

@@ -5,14 +5,14 @@
 #include <optional>
 #include <string>
 
+#include "access/access.h"
 #include "base/error.h"
 #include "base/time.h"
-#include "kubernetes/access.h"
 #include "loop/event.h"
 #include "loop/loop.h"
 #include "loop/task.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 
 class Credentials {
  public:
@@ -58,4 +58,4 @@ Result<ExecCredential> readExecCredential(const std::string& text, const std::st
 // KUBERNETES_EXEC_INFO: what the plugin is told.
 std::string execInfo(const ExecPlugin& plugin, const ClusterAccess& access);
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

@@ -10,7 +10,7 @@
 #include "http/message.h"
 #include "http/transport.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 
 // A program that prints credentials: `exec` of a kubeconfig (client.authentication.k8s.io).
 struct ExecPlugin {
@@ -39,4 +39,4 @@ struct ClusterAccess {
   std::string username, password;  // basic authentication
 };
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

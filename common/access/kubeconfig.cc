@@ -1,8 +1,9 @@
-#include "kubernetes/kubeconfig.h"
+#include "access/kubeconfig.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -10,7 +11,7 @@
 #include "base/file.h"
 #include "json/yaml.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 namespace {
 
 // One entry of clusters, users or contexts, with the file that it comes from.
@@ -269,6 +270,13 @@ Surroundings Surroundings::ofThisProcess() {
 
 namespace {
 
+// Where a kubeconfig is looked for that nobody names.
+std::vector<std::string> homes(const Surroundings& surroundings) {
+  std::vector<std::string> paths = {surroundings.home + "/.kube/config"};
+  paths.insert(paths.end(), surroundings.more_files.begin(), surroundings.more_files.end());
+  return paths;
+}
+
 // The files that $KUBECONFIG lists; those that are not there are passed over.
 Result<std::vector<KubeconfigFile>> loadListed(std::string_view list) {
   std::vector<KubeconfigFile> files;
@@ -285,35 +293,67 @@ Result<std::vector<KubeconfigFile>> loadListed(std::string_view list) {
   return files;
 }
 
-Result<ClusterAccess> searchAccess(const KubeconfigFlags& flags, const Surroundings& surroundings) {
+// The files by the flags or by where we run; none: there are none, and the pod's account is meant if there is one.
+Result<std::vector<KubeconfigFile>> searchFiles(const KubeconfigFlags& flags, const Surroundings& surroundings) {
+  std::vector<KubeconfigFile> files;
   if (!flags.file.empty()) {
     auto file = loadKubeconfig(flags.file);
     if (!file) return std::unexpected(file.error());
-    return accessOf({*std::move(file)}, flags.context);
+    files.push_back(*std::move(file));
+    return files;
   }
   if (!surroundings.kubeconfig.empty()) {
-    const auto files = loadListed(surroundings.kubeconfig);
-    if (!files) return std::unexpected(files.error());
-    if (files->empty()) {
+    auto listed = loadListed(surroundings.kubeconfig);
+    if (listed && listed->empty()) {
       return fail(ErrorKind::kNotFound, "$KUBECONFIG names no file that exists: " + surroundings.kubeconfig);
     }
-    return accessOf(*files, flags.context);
+    return listed;
   }
-  if (!surroundings.service_host.empty() && flags.context.empty()) return inClusterAccess(surroundings);
-  const std::string path = surroundings.home + "/.kube/config";
-  auto file = loadKubeconfig(path);
-  if (file) return accessOf({*std::move(file)}, flags.context);
-  if (file.error().kind != ErrorKind::kNotFound) return std::unexpected(file.error());
-  return fail(ErrorKind::kNotFound,
-              "no kubeconfig: looked at --kubeconfig, $KUBECONFIG, the service account of a pod and " + path);
+  const bool in_cluster = !surroundings.service_host.empty() && flags.context.empty();
+  if (in_cluster && flags.acting == Acting::kForItself) return files;
+  for (const std::string& path : homes(surroundings)) {
+    // One that only root may read is not meant for this person.
+    const bool own = path.starts_with(surroundings.home);
+    if (!own && ::access(path.c_str(), R_OK) != 0) continue;
+    auto file = loadKubeconfig(path);
+    if (!file && file.error().kind == ErrorKind::kNotFound) continue;
+    if (!file) return std::unexpected(file.error());
+    files.push_back(*std::move(file));
+    break;
+  }
+  return files;
 }
 
 }  // namespace
 
+Result<std::vector<std::string>> contextNames(const KubeconfigFlags& flags, const Surroundings& surroundings) {
+  const auto files = searchFiles(flags, surroundings);
+  if (!files) return std::unexpected(files.error());
+  std::vector<std::string> names;
+  for (const KubeconfigFile& file : *files) {
+    for (const Value& entry : file.content["contexts"].asArray()) {
+      std::string name = entry["name"].asString();
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
+
 Result<ClusterAccess> findAccess(const KubeconfigFlags& flags, const Surroundings& surroundings) {
-  auto access = searchAccess(flags, surroundings);
+  const auto files = searchFiles(flags, surroundings);
+  if (!files) return std::unexpected(files.error());
+  Result<ClusterAccess> access = fail(ErrorKind::kNotFound, "");
+  if (!files->empty()) {
+    access = accessOf(*files, flags.context);
+  } else if (!surroundings.service_host.empty() && flags.context.empty()) {
+    access = inClusterAccess(surroundings);
+  } else {
+    std::string looked_at = "--kubeconfig, $KUBECONFIG, the service account of a pod";
+    for (const std::string& path : homes(surroundings)) looked_at += ", " + path;
+    return fail(ErrorKind::kNotFound, "no kubeconfig: looked at " + looked_at);
+  }
   if (access && !flags.ns.empty()) access->ns = flags.ns;
   return access;
 }
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

@@ -1,4 +1,4 @@
-#include "kubernetes/credentials.h"
+#include "access/credentials.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,7 @@
 #include "support/temp_dir.h"
 
 using namespace towpath;
-using namespace towpath::kubernetes;
+using namespace towpath::access;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "kubernetes/credentials.h"
+#include "access/credentials.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "json/serialize.h"
 #include "loop/command.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 namespace {
 
 constexpr std::size_t kTokenBytes = 64u << 10;
@@ -162,4 +162,4 @@ loop::Task<Result<void>> Credentials::addTo(http::ClientRequest& request) {
   co_return Result<void>();
 }
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

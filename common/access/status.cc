@@ -1,10 +1,10 @@
-#include "kubernetes/status.h"
+#include "access/status.h"
 
 #include <fmt/format.h>
 
 #include "json/parse.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 namespace {
 
 ErrorKind kindOf(int code, std::string_view reason) {
@@ -77,4 +77,4 @@ Error errorOfAnswer(int http_status, std::string_view body) {
                fmt::format("the API server, or a proxy before it, answered {}: {}", http_status, beginning(body)), ""};
 }
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

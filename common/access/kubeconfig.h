@@ -6,14 +6,19 @@
 #include <string_view>
 #include <vector>
 
+#include "access/access.h"
 #include "base/error.h"
 #include "base/value.h"
-#include "kubernetes/access.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
+
+// Whom a process acts for: a program of its own account goes by that of its pod before it looks into a home.
+enum class Acting { kForItself, kForPerson };
 
 struct KubeconfigFlags {
-  std::string file;     // --kubeconfig; must exist. Empty: $KUBECONFIG, the service account of a pod, ~/.kube/config
+  Acting acting = Acting::kForItself;
+  std::string file;  // --kubeconfig; must exist. Empty: $KUBECONFIG, the service account of a pod, ~/.kube/config, or
+                     // for a person the last two the other way round
   std::string context;  // empty: the current-context of the files
   std::string ns;       // empty: that of the context
 };
@@ -21,6 +26,7 @@ struct KubeconfigFlags {
 // What the search for the files looks at; a value, so that a test can give another.
 struct Surroundings {
   std::string kubeconfig;                  // $KUBECONFIG: paths, separated by ':'
+  std::vector<std::string> more_files;     // looked at after ~/.kube/config: the first that is there
   std::string home;                        // $HOME
   std::string service_host, service_port;  // $KUBERNETES_SERVICE_HOST, _PORT
   std::string service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -30,6 +36,9 @@ struct Surroundings {
 
 // By the flags, or by where we run. kNotFound says where it looked; kInvalid names file and field.
 Result<ClusterAccess> findAccess(const KubeconfigFlags& flags, const Surroundings& surroundings);
+
+// The names of the contexts of the files that findAccess() reads, in their order.
+Result<std::vector<std::string>> contextNames(const KubeconfigFlags& flags, const Surroundings& surroundings);
 
 struct KubeconfigFile {
   std::string path;
@@ -44,4 +53,4 @@ Result<ClusterAccess> accessOf(const std::vector<KubeconfigFile>& files, std::st
 // Of the pod that we run in.
 Result<ClusterAccess> inClusterAccess(const Surroundings& surroundings);
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

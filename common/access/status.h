@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/value.h"
 
-namespace towpath::kubernetes {
+namespace towpath::access {
 
 // Of an answer that is no success; the server's message, and the first offending field. The kinds follow the reasons of
 // k8s.io/apimachinery/pkg/api/errors.
@@ -15,4 +15,4 @@ Error errorOfAnswer(int http_status, std::string_view body);
 // Of a Status object, as an ERROR event of a watch carries it.
 Error errorOfStatus(const Value& status);
 
-}  // namespace towpath::kubernetes
+}  // namespace towpath::access

@@ -1,4 +1,4 @@
-#include "kubernetes/kubeconfig.h"
+#include "access/kubeconfig.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include "support/temp_dir.h"
 
 using namespace towpath;
-using namespace towpath::kubernetes;
+using namespace towpath::access;
 
 namespace {
 
@@ -167,4 +167,28 @@ TEST_CASE("in a cluster: the service account of the pod, unless a kubeconfig is 
   access = findAccess({}, pod);
   REQUIRE(access);
   CHECK(access->server == "https://10.0.0.1:6443");
+}
+
+TEST_CASE("for a person, what is in the home goes before the pod's account, and other files come after it") {
+  Files files;
+  Surroundings pod{.home = files.path() + "/home",
+                   .service_host = "10.0.0.9",
+                   .service_port = "443",
+                   .service_account = files.path()};
+  files.file("token", "t\n");
+  files.file("ca.crt", kPem);
+  const KubeconfigFlags person{.acting = Acting::kForPerson};
+  auto access = findAccess(person, pod);
+  REQUIRE_MESSAGE(access, (access ? "" : describe(access.error())));
+  CHECK(access->server == "https://10.0.0.9:443");
+
+  pod.more_files = {files.path() + "/missing", files.file("admin", oneCluster("token: x"))};
+  access = findAccess(person, pod);
+  REQUIRE_MESSAGE(access, (access ? "" : describe(access.error())));
+  CHECK(access->server == "https://10.0.0.1:6443");
+  CHECK(contextNames(person, pod)->size() == 1);
+
+  const auto nowhere = findAccess(person, {.more_files = {"/nowhere/admin"}, .home = "/nowhere"});
+  REQUIRE(!nowhere);
+  CHECK(nowhere.error().message.contains("/nowhere/.kube/config, /nowhere/admin"));
 }
