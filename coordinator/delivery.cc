@@ -98,8 +98,8 @@ struct Delivery::Impl {
   // The others start with the first Rollout that refers to one.
   void startPlainReplicaSets(const cluster::CacheChange& change) {
     if (plain_started || !change.after || !change.after->json().contains("workloadRef")) return;
-    const Value rollout = change.after->parse();
-    if (rollout["spec"]["workloadRef"]["kind"].asStringView() != cluster::kReplicaSets.kind) return;
+    const Value object = change.after->parse();
+    if (object["spec"]["workloadRef"]["kind"].asStringView() != cluster::kReplicaSets.kind) return;
     plain_started = true;
     plain_replica_sets.start();
   }
