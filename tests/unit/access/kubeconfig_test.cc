@@ -186,7 +186,7 @@ TEST_CASE("for a person, what is in the home goes before the pod's account, and 
   access = findAccess(person, pod);
   REQUIRE_MESSAGE(access, (access ? "" : describe(access.error())));
   CHECK(access->server == "https://10.0.0.1:6443");
-  CHECK(contextNames(person, pod)->size() == 1);
+  CHECK(*contextNames(person, pod) == std::vector<std::string>{"main", "bare"});
 
   const auto nowhere = findAccess(person, {.more_files = {"/nowhere/admin"}, .home = "/nowhere"});
   REQUIRE(!nowhere);
