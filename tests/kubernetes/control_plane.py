@@ -30,7 +30,6 @@ RESOURCES = {
     "PodTemplate": "api/v1/podtemplates", "HorizontalPodAutoscaler": "apis/autoscaling/v2/horizontalpodautoscalers",
     "ServiceAccount": "api/v1/serviceaccounts", "ReplicaSet": "apis/apps/v1/replicasets", "Deployment": "apis/apps/v1/deployments",
     "Lease": "apis/coordination.k8s.io/v1/leases", "Rollout": "apis/argoproj.io/v1alpha1/rollouts",
-    "Experiment": "apis/argoproj.io/v1alpha1/experiments",
     "AnalysisRun": "apis/argoproj.io/v1alpha1/analysisruns", "AnalysisTemplate": "apis/argoproj.io/v1alpha1/analysistemplates",
     "ClusterAnalysisTemplate": "apis/argoproj.io/v1alpha1/clusteranalysistemplates", "Experiment": "apis/argoproj.io/v1alpha1/experiments",
     "PodDisruptionBudget": "apis/policy/v1/poddisruptionbudgets", "HorizontalPodAutoscaler": "apis/autoscaling/v2/horizontalpodautoscalers",
