@@ -3,8 +3,8 @@
 // Both serve until the new one does, and each way leads back.
 //
 //   adopt      Rollout with workloadRef made → its pods become ready, the Deployment's go as they do → Deployment at 0
-//   release    scaleDown: never → Deployment back at its size and available → Rollout deleted, its pods kept →
-//              Services name both → its ReplicaSets deleted
+//   release    scaleDown: never → Deployment back at its size and available → Services name the pods of both →
+//              Rollout deleted, its pods kept → its ReplicaSets deleted
 //
 // Every step looks at what is there, so that a command that was interrupted is simply given again.
 

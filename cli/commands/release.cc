@@ -41,6 +41,28 @@ loop::Task<void> bringBack(Context context, const Takeover& steps, std::string n
   });
 }
 
+// A Rollout that names no Service lets go of all that it manages: they select the pods of both then. Before it goes, so
+// that the Deployment, which takes its ReplicaSets for old ones of its own, cannot be faster than the Services.
+loop::Task<void> letGoOfServices(Context context, const Takeover& steps, std::string name) {
+  steps.tell(fmt::format("let the Rollout {} let go of its Services, so that they name the pods of both", name));
+  Object canary;
+  for (const char* member : {"stableService", "canaryService", "trafficRouting", "pingPong", "steps", "analysis",
+                             "scaleDownDelaySeconds", "dynamicStableScale"}) {
+    canary.set(member, nullptr);
+  }
+  Value patch;
+  patch["spec"]["strategy"] = Object{{"blueGreen", nullptr}, {"canary", std::move(canary)}};
+  co_await steps.merge(kRollouts, name, std::move(patch));
+  co_await steps.until("the Services name both", [&]() -> loop::Task<bool> {
+    const Value services =
+        orFail(co_await context.api.list(kServices, {context.api.ns(), "", "", Representation::kObject}));
+    for (const Value& service : services["items"].asArray()) {
+      if (service["metadata"]["annotations"][kManagedBy].asStringView() == name) co_return false;
+    }
+    co_return true;
+  });
+}
+
 // ReplicaSets that were the Rollout's, whether or not the Deployment has taken them for its own meanwhile.
 loop::Task<void> removeLeftovers(Context context, std::string name) {
   const Value list =
@@ -66,22 +88,16 @@ Exit releaseDeployment(Context context, TakeOptions options) {
     refuseUnsettled(*rollout, name);
     const Value& replicas = (*rollout)["spec"]["replicas"];
     co_await bringBack(context, steps, name, replicas.isNull() ? 1 : replicas.asInt());
-    steps.tell(
-        fmt::format("delete the Rollout {}, and keep its pods until the Services name the Deployment's too", name));
+    co_await letGoOfServices(context, steps, name);
+    steps.tell(fmt::format("delete the Rollout {}, and then its pods", name));
     if (!steps.dry()) {
       orFail(co_await context.api.remove(
           kRollouts, ns, name,
           Object{{"kind", "DeleteOptions"}, {"apiVersion", "v1"}, {"propagationPolicy", "Orphan"}}));
     }
   }
-  co_await steps.until("the Services name both", [&]() -> loop::Task<bool> {
-    if (co_await steps.find(kRollouts, name)) co_return false;
-    const Value services = orFail(co_await context.api.list(kServices, {ns, "", "", Representation::kObject}));
-    for (const Value& service : services["items"].asArray()) {
-      if (service["metadata"]["annotations"][kManagedBy].asStringView() == name) co_return false;
-    }
-    co_return true;
-  });
+  co_await steps.until(fmt::format("the Rollout {} is gone", name),
+                       [&]() -> loop::Task<bool> { co_return !(co_await steps.find(kRollouts, name)).has_value(); });
   steps.tell("delete what is left of the Rollout's pods");
   if (!steps.dry()) co_await removeLeftovers(context, name);
   print(fmt::format("deployment \"{}\" {}released\n", name, steps.dry() ? "would be " : ""));

@@ -27,7 +27,7 @@ from fleet import CommandError, Daemon, free_port, wait_until  # noqa: E402
 # Plural names and groups of what the tests look at.
 RESOURCES = {
     "Namespace": "api/v1/namespaces", "Service": "api/v1/services", "Pod": "api/v1/pods", "Node": "api/v1/nodes", "Event": "api/v1/events",
-    "PodTemplate": "api/v1/podtemplates", "HorizontalPodAutoscaler": "apis/autoscaling/v2/horizontalpodautoscalers",
+    "PodTemplate": "api/v1/podtemplates",
     "ServiceAccount": "api/v1/serviceaccounts", "ReplicaSet": "apis/apps/v1/replicasets", "Deployment": "apis/apps/v1/deployments",
     "Lease": "apis/coordination.k8s.io/v1/leases", "Rollout": "apis/argoproj.io/v1alpha1/rollouts",
     "AnalysisRun": "apis/argoproj.io/v1alpha1/analysisruns", "AnalysisTemplate": "apis/argoproj.io/v1alpha1/analysistemplates",
