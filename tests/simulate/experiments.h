@@ -1,6 +1,6 @@
 #pragma once
-// PlayedExperiments: stands in for a controller of Experiments. What a step's Experiment finds follows from the quality
-// of its version. Where the real controller is to run instead, World leaves this out (World::Experimenting).
+// PlayedExperiments: stands in for the controller of Experiments, which is told so by ExperimentsBy::kPlayers. What a
+// step's Experiment finds follows from the quality of its version.
 
 #include <map>
 #include <string>

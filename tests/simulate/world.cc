@@ -134,9 +134,9 @@ control::Controllers::Parts World::controllersFor(FaultyApi& api) {
                         .fetch = [this](http::ClientRequest request) { return measure(std::move(request)); }},
           .step_plugins = &plugins_,
           .reports = scenario_.reports,
-          .observe_decision = [this](const rollout::World& world, const rollout::Decision& decision, WallTime now) {
-            decided(world, decision, now);
-          }};
+          .observe_decision = [this](const rollout::World& world, const rollout::Decision& decision,
+                                     WallTime now) { decided(world, decision, now); },
+          .experiments = control::ExperimentsBy::kPlayers};
 }
 
 void World::decided(const rollout::World& world, const rollout::Decision& decision, WallTime now) {

@@ -13,6 +13,9 @@
 
 namespace towpath::control {
 
+// Who writes the status of Experiments.
+enum class ExperimentsBy : std::uint8_t { kController, kPlayers };
+
 struct Controllers {
   // The loop and the API outlive it.
   struct Parts {
@@ -22,6 +25,7 @@ struct Controllers {
     StepPlugins* step_plugins = nullptr;
     traffic::RouteReports reports = traffic::RouteReports::kNone;
     DecisionObserver observe_decision = {};
+    ExperimentsBy experiments = ExperimentsBy::kController;  // kPlayers: no controller of ours touches them
   };
 
   explicit Controllers(Parts parts)
@@ -60,7 +64,7 @@ struct Controllers {
     }
     rollout.start();
     analysis.start();
-    experiment.start();
+    if (parts.experiments == ExperimentsBy::kController) experiment.start();
   }
 
   Caches caches() {
