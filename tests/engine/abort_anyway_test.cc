@@ -24,7 +24,8 @@ void spoil(Scenario& s) {
 
 }  // namespace
 
-TEST_CASE("abort of an invalid rollout, routed canary: the weight goes back, and the spec is still said to be invalid") {
+TEST_CASE(
+    "abort of an invalid rollout, routed canary: the weight goes back, and the spec is still said to be invalid") {
   Scenario s = midway(routedCanary({setWeight(50), pause()}));
   REQUIRE(s.weight() == 50);
   spoil(s);
@@ -110,6 +111,8 @@ TEST_CASE("an abort does not wait for the ReplicaSet of a newer template that ca
   CHECK(s.weight() == 0);
   CHECK(s.status().aborted_at.has_value());
   CHECK(s.status().current_pod_hash == "v2");
+  // Nobody shall think that v3 is what runs.
+  CHECK(s.status().observed_generation != std::to_string(s.world.generation));
 }
 
 TEST_CASE("a first version that cannot be made has a phase, and exceeds its deadline") {

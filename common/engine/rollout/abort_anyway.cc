@@ -35,6 +35,7 @@ std::optional<World> abortAnyway(const World& world) {
     return std::nullopt;
   if (!sameStrategy(world)) return std::nullopt;
   World held = world;
+  held.abort_only = true;
   held.still_invalid = world.invalid;
   held.invalid.reset();
   held.create_failure.reset();

@@ -22,7 +22,7 @@ void prepare(Pass& pass) {
 
 void decideStrategy(Pass& pass) {
   syncRevision(pass);
-  if (!pass.in.still_invalid) noteWaiting(pass);
+  if (!pass.in.abort_only) noteWaiting(pass);
   beginStatus(pass);
   if (pass.spec().blueGreen() != nullptr && (!isHalted(pass) || isAborted(pass))) {
     switchService(pass, ServiceRole::kPreview, newSet(pass), ServiceCheck::kNone);
@@ -45,7 +45,7 @@ Decision decideOn(const World& world, WallTime now) {
     reportInvalid(pass, *error);
     return std::move(pass.decision);
   }
-  if (!world.still_invalid) noteWorkload(pass);
+  if (!world.abort_only) noteWorkload(pass);
   if (newSet(pass) == nullptr) {
     createNewSet(pass);
     return std::move(pass.decision);

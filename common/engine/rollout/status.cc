@@ -119,7 +119,7 @@ void beginStatus(Pass& pass) {
   model::RolloutStatus& next = pass.next;
   next = {};
   if (pass.in.workload) next.workload_observed_generation = pass.in.workload->generation;
-  if (pass.in.still_invalid) next.workload_observed_generation = old.workload_observed_generation;
+  if (pass.in.abort_only) next.workload_observed_generation = old.workload_observed_generation;
   next.current_pod_hash = newHash(pass);
   next.stable_rs = old.stable_rs;
   next.collision_count = old.collision_count;
@@ -170,7 +170,9 @@ void resetStatus(Pass& pass) {
 }
 
 void finishStatus(Pass& pass) {
-  pass.next.observed_generation = std::to_string(pass.in.generation);
+  // A template whose ReplicaSet cannot be made has not been taken up.
+  const bool observed = !pass.in.abort_only || pass.in.still_invalid;
+  pass.next.observed_generation = observed ? std::to_string(pass.in.generation) : pass.old().observed_generation;
   writeCounters(pass);
   writeServiceSelectors(pass);
   abortOnDeadline(pass);

@@ -180,8 +180,10 @@ struct World {
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
   std::optional<WorkloadView> workload;
-  std::optional<WaitingVersion> waiting;     // set by decide() itself
-  std::optional<std::string> still_invalid;  // … : `invalid`, while an abort is carried out all the same
+  // Set by decide() itself.
+  std::optional<WaitingVersion> waiting;
+  bool abort_only = false;                   // this generation cannot be carried out, an abort of what runs can
+  std::optional<std::string> still_invalid;  // what was `invalid` then
 
   bool operator==(const World&) const = default;
 };
