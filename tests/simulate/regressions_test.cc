@@ -202,4 +202,23 @@ TEST_CASE("header routes go with an abort, and come back when somebody takes the
   CHECK(outcome.at_rest == "Degraded, v1 is stable");
 }
 
+TEST_CASE("a version after an abort starts although its ReplicaSet could not be made at first") {
+  const Outcome outcome =
+      played({.strategy = "{canary: {steps: [{setWeight: 50}, {pause: {}}]}}",
+              .acts = {{60s, kSetImage, 2}, {100s, kAbort}, {120s, kWriteConflict, 1}, {121s, kSetImage, 3}},
+              .healths = {kGood, kGood, kGood}});
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
+}
+
+TEST_CASE("nothing goes back to a stable version without a pod that serves, whatever limits the weight") {
+  const std::string strategy = fmt::format("{{canary: {{{}, steps: [{{setWeight: 50}}, {{pause: {{}}}}]}}}}", kRoute);
+  for (const Act& way_back : {Act{120s, kAbort}, Act{120s, kSetImage, 1}}) {
+    played({.strategy = strategy,
+            .spec = "{replicas: 1}",
+            .annotations = "{towpath.dev/weight-limit: ready}",
+            .acts = {{60s, kSetImage, 2}, {110s, kVersionBreaks, 1, 60s}, way_back},
+            .healths = {kGood, kGood}});
+  }
+}
+
 }  // namespace towpath::simulate

@@ -68,8 +68,9 @@ std::int32_t desiredWeight(const Pass& pass) {
 bool stableCanCarry(const Pass& pass, std::int32_t canary_weight) {
   const ReplicaSet* stable = stableSet(pass);
   if (stable == nullptr) return false;
-  // The limit has dealt out what both can carry.
-  if (pass.in.extensions.limit_weight_to_ready) return true;
+  // The limit has dealt out what both can carry, where there are two.
+  const bool two = !newIsStable(pass) || dynamicRollback(pass);
+  if (pass.in.extensions.limit_weight_to_ready && two) return true;
   const std::optional<TrafficSetting>& applied = pass.world.traffic.applied;
   const std::int32_t now = applied ? applied->canary_weight : persistedWeight(pass);
   const std::int32_t most = strategy(pass).maxWeight();
@@ -151,8 +152,7 @@ std::optional<TrafficPlan> planTraffic(const Pass& pass) {
   plan.canary_hash = dynamicRollback(pass) ? pass.old().canary.weights->canary.hash : newHash(pass);
   if (stableSet(pass) == nullptr || !stableCanCarry(pass, plan.weight)) return std::nullopt;
   plan.stable_hash = stableSet(pass)->hash;
-  const bool dynamic = strategy(pass).dynamic_stable_scale;
-  plan.canary_service_to_stable = isAborted(pass) && (!dynamic || plan.weight == 0);
+  plan.canary_service_to_stable = isAborted(pass) && plan.weight == 0;
   return plan;
 }
 
