@@ -100,6 +100,28 @@ struct SimulateOptions {
 // 0: the new version becomes the stable one; 1: it does not.
 int simulate(const SimulateOptions& options);
 
+// Asks no server.
+struct LintOptions {
+  std::vector<std::string> files;
+  bool strict = false;          // what refers to an object that none of the files has is an error
+  std::string output = "text";  // or "json"
+};
+// 0: nothing is wrong, though there may be warnings; 1: something is.
+int lintFiles(const LintOptions& options);
+
+// Asks no server.
+struct AnalyzeOptions {
+  std::vector<std::string> files;
+  std::string name;                    // empty: the only analysis of the files
+  std::vector<std::string> arguments;  // "name=value"
+  std::string trace;                   // CSV file (play/trace.h)
+  bool now = false;                    // measure in place of a trace
+  int count = 1;                       // measurements of each metric, with `now`
+  std::string output = "table";        // or "json"
+};
+// As exitCodeOf (analysis_view.h).
+int analyze(const AnalyzeOptions& options);
+
 enum class Promotion { kStep, kFull };
 Exit promote(Context context, std::string rollout, Promotion promotion);
 Exit abortRollouts(Context context, std::vector<std::string> rollouts);
@@ -154,7 +176,5 @@ Exit printVersion(Context context);
 
 // The rollout, or kNotFound in kubectl's words.
 loop::Task<Value> readRollout(Context context, std::string name);
-// Every YAML document of the files, in order.
-std::vector<Value> readManifests(const std::vector<std::string>& files);
 
 }  // namespace towpath::cli

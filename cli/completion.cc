@@ -19,6 +19,8 @@ _towpath() {{
     list) COMPREPLY=($(compgen -W 'rollouts experiments' -- "$current")) ;;
     terminate) COMPREPLY=($(compgen -W "experiment analysisrun $(towpath get experiments -o name 2>/dev/null | sed 's|.*/||')" -- "$current")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$current")) ;;
+    analyze) COMPREPLY=($(compgen -f -W '-f --trace --now --arg --count -o' -- "$current")) ;;
+    lint) COMPREPLY=($(compgen -f -W '-f --strict -o' -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$current")) ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;
   esac

@@ -38,6 +38,8 @@ struct Arguments {
   ListOptions list;
   SetImageOptions set_image;
   SimulateOptions simulate;
+  LintOptions lint;
+  AnalyzeOptions analyze;
   StatusOptions status;
   TakeOptions take;
   LogsOptions logs;
@@ -323,6 +325,54 @@ void addSimulate(CLI::App& app, Arguments& a) {
   verb->add_option("-o,--output", o.output, "table or json")->capture_default_str()->type_name("FORMAT");
 }
 
+void addLint(CLI::App& app, Arguments& a) {
+  auto* verb = app.add_subcommand("lint", "Check manifests before they are applied, without a server");
+  verb->footer(
+      "Examples:\n  towpath lint -f shop/\n  towpath lint -f rollout.yaml -f analysis.yaml --strict\n"
+      "  kubectl kustomize . | towpath lint -f - -o json\n\n"
+      "A finding is a line: file:line: severity: object: field: what is wrong. What a Rollout refers to and none of "
+      "the files\n"
+      "has is a warning, with --strict an error. The exit code is 1 if there is an error.\n");
+  verb->callback([&a] { a.offline = [&a] { return lintFiles(a.lint); }; });
+  verb->fallthrough();
+  verb->add_option("-f,--filename", a.lint.files, "file, directory, or - for standard input")
+      ->required()
+      ->type_name("FILE");
+  verb->add_flag("--strict", a.lint.strict, "what is referred to must be in one of the files");
+  verb->add_option("-o,--output", a.lint.output, "text or json")->capture_default_str()->type_name("FORMAT");
+}
+
+void addAnalyze(CLI::App& app, Arguments& a) {
+  auto* verb =
+      app.add_subcommand("analyze", "Try an analysis: against recorded values, or measuring now, without a server");
+  verb->footer(
+      "Examples:\n  towpath analyze -f analysis.yaml --trace incident.csv --arg canary-hash=6b9f7\n"
+      "  towpath analyze -f analysis.yaml --now --arg service=shop\n"
+      "  towpath analyze errors -f analysis/ --now --count 3 -o json\n\n"
+      "The first column of --trace is the time in seconds after the run's start, each other one a metric by its name.\n"
+      "The exit code is 0 for Successful, 2 for Failed, 3 for Inconclusive, 4 for Error, 5 for no verdict by the end "
+      "of the\n"
+      "trace, 1 if the analysis cannot be made.\n");
+  verb->callback([&a] { a.offline = [&a] { return analyze(a.analyze); }; });
+  verb->fallthrough();
+  AnalyzeOptions& o = a.analyze;
+  verb->add_option("NAME", o.name, "which analysis, if the files have several");
+  verb->add_option("-f,--filename", o.files, "file, directory, or - for standard input")
+      ->required()
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  verb->add_option("-a,--arg", o.arguments, "value of an argument; may be given several times")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  verb->add_option("--trace", o.trace, "recorded values, as CSV")->type_name("FILE");
+  verb->add_flag("--now", o.now, "measure, with the metrics' own providers");
+  verb->add_option("--count", o.count, "how often, with --now")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("-o,--output", o.output, "table or json")->capture_default_str()->type_name("FORMAT");
+}
+
 Exit runCommand(loop::UvLoop& loop, Arguments& arguments) {
   Api api(loop, orFail(connect(arguments.connection)));
   const char* term = std::getenv("TERM");
@@ -356,6 +406,8 @@ int run(int argc, char** argv) {
   addTakeovers(app, arguments);
   addOtherVerbs(app, arguments);
   addSimulate(app, arguments);
+  addLint(app, arguments);
+  addAnalyze(app, arguments);
   CLI11_PARSE(app, argc, argv);
   if (!arguments.shell.empty()) return printCompletion(app, arguments.shell);
   try {

@@ -1,9 +1,5 @@
-#include <filesystem>
-#include <iostream>
-#include <iterator>
-
-#include "base/file.h"
 #include "cli/command.h"
+#include "cli/manifest_files.h"
 #include "json/patch.h"
 #include "json/serialize.h"
 #include "json/yaml.h"
@@ -12,24 +8,6 @@ namespace towpath::cli {
 namespace {
 
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
-
-std::vector<std::string> expandDirectory(const std::string& file) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (!fs::is_directory(file, error)) return {file};
-  std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(file, error)) {
-    const std::string extension = entry.path().extension().string();
-    if (extension == ".yaml" || extension == ".yml" || extension == ".json") files.push_back(entry.path().string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-std::string readInput(const std::string& file) {
-  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  return orFail(readFile(file));
-}
 
 // What kubectl calls the three-way merge: what was applied before and is gone now becomes null, what differs becomes
 // the new value, what others have set stays.
@@ -92,28 +70,6 @@ loop::Task<void> applyOne(Context context, Value object, bool dry_run) {
 }
 
 }  // namespace
-
-std::vector<Value> readManifests(const std::vector<std::string>& files) {
-  std::vector<Value> objects;
-  for (const std::string& given : files) {
-    for (const std::string& file : expandDirectory(given)) {
-      auto documents = json::parseYaml(readInput(file));
-      if (!documents) throw Failure{withContext(documents.error(), file)};
-      for (auto& document : *documents) {
-        if (document.value.isNull()) continue;
-        if (document.value["kind"].asStringView() == "List") {
-          for (const Value& item : document.value["items"].asArray()) objects.push_back(item);
-        } else {
-          objects.push_back(std::move(document.value));
-        }
-      }
-    }
-  }
-  if (!files.empty() && objects.empty()) {
-    throw Failure{{ErrorKind::kInvalid, "holds no object", fmt::format("{}", fmt::join(files, ", "))}};
-  }
-  return objects;
-}
 
 Exit apply(Context context, ApplyOptions options) {
   for (Value& object : readManifests(options.files)) co_await applyOne(context, std::move(object), options.dry_run);

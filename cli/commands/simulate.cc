@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/images.h"
+#include "cli/manifest_files.h"
 #include "cli/play_view.h"
 #include "json/serialize.h"
 #include "play/manifests.h"

@@ -19,9 +19,14 @@ struct References {
   std::function<const Value*(std::string_view name)> cluster_analysis_template;
 };
 
-// The rules about what the Rollout refers to: services and analysis templates. At most one error: looking up stops
-// there.
-FieldErrors validateReferences(const Value& rollout, const References& references);
+enum class Lookups {
+  kUntilFirstError,  // as a controller does, whose condition shows one
+  kAll,
+};
+
+// The rules about what the Rollout refers to: services and analysis templates. At most one error for each of them.
+FieldErrors validateReferences(const Value& rollout, const References& references,
+                               Lookups lookups = Lookups::kUntilFirstError);
 
 // AnalysisTemplate, ClusterAnalysisTemplate and AnalysisRun: one provider a metric, durations, counts, unique names.
 FieldErrors validateAnalysis(const Value& object);

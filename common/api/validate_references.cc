@@ -260,17 +260,21 @@ std::optional<FieldError> checkAnalysis(const Value& rollout, const AnalysisBloc
 
 }  // namespace
 
-FieldErrors validateReferences(const Value& rollout, const References& references) {
+FieldErrors validateReferences(const Value& rollout, const References& references, Lookups lookups) {
+  FieldErrors errors;
   const Value& strategy = rollout["spec"]["strategy"];
+  const auto enough = [&] { return lookups == Lookups::kUntilFirstError && !errors.empty(); };
   for (const ServiceReference& reference : servicesOf(strategy)) {
-    if (std::optional<FieldError> error = checkService(rollout, reference, references.service(reference.name))) {
-      return {*error};
-    }
+    if (enough()) return errors;
+    std::optional<FieldError> error = checkService(rollout, reference, references.service(reference.name));
+    if (error) errors.push_back(*std::move(error));
   }
   for (const AnalysisBlock& analysis : analysesOf(strategy)) {
-    if (std::optional<FieldError> error = checkAnalysis(rollout, analysis, references)) return {*error};
+    if (enough()) return errors;
+    std::optional<FieldError> error = checkAnalysis(rollout, analysis, references);
+    if (error) errors.push_back(*std::move(error));
   }
-  return {};
+  return errors;
 }
 
 }  // namespace towpath::api

@@ -114,11 +114,15 @@ class Reader {
     if (anchor) anchors_[std::string(text(anchor))] = value;
   }
   std::string path() const;
+  void noteLine(const yaml_mark_t& mark) {
+    if (options_.lines == YamlLines::kFields) lines_.emplace(path(), mark.line + 1);
+  }
   static std::unexpected<Error> failAt(ErrorKind kind, const yaml_mark_t& mark, std::string_view why);
 
   const YamlOptions& options_;
   yaml_parser_t parser_{};
   std::unordered_map<std::string, Value> anchors_;
+  std::map<std::string, std::size_t> lines_;  // of the present document
   std::vector<Step> steps_;  // from the root of the document to the node being read; its size is the depth
   std::size_t aliases_ = 0;
   std::size_t expanded_nodes_ = 0;
@@ -161,7 +165,8 @@ Result<std::vector<YamlDocument>> Reader::documents() {
     const std::size_t line = root->raw.start_mark.line + 1;
     Result<Value> value = node(std::move(*root));
     if (!value) return std::unexpected(std::move(value.error()));
-    if (!value->isNull()) found.push_back({std::move(*value), line});
+    std::map<std::string, std::size_t> lines = std::exchange(lines_, {});
+    if (!value->isNull()) found.push_back({std::move(*value), line, std::move(lines)});
   }
 }
 
@@ -233,6 +238,7 @@ Result<Value> Reader::sequence(const Event& begin) {
     if (!event) return std::unexpected(std::move(event.error()));
     if (event->raw.type == YAML_SEQUENCE_END_EVENT) break;
     steps_.back().index = array.size();
+    noteLine(event->raw.start_mark);
     Result<Value> element = node(std::move(*event));
     if (!element) return element;
     array.push_back(std::move(*element));
@@ -273,6 +279,7 @@ std::optional<Error> Reader::addMember(Mapping& members, Event key_event) {
   Result<std::string> name = key(std::move(key_event));
   if (!name) return std::move(name.error());
   steps_.back().key = *name;
+  noteLine(mark);
   Result<Event> event = next();
   if (!event) return std::move(event.error());
   Result<Value> value = node(std::move(*event));

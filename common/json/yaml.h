@@ -3,6 +3,7 @@
 // where they stand unquoted. Anchors, aliases and merge keys are expanded, within bounds.
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,17 @@ namespace towpath::json {
 struct YamlDocument {
   Value value;
   std::size_t line = 1;  // where the document begins
+  // With YamlOptions::lines: where each member and element begins, by its path as joinPath (json/field.h) writes it.
+  std::map<std::string, std::size_t> lines;
 };
+
+enum class YamlLines { kDocuments, kFields };
 
 struct YamlOptions {
   // Paths of keys given twice in one mapping are appended here; the last one wins. Without it a duplicate is an error,
   // as it is for kubectl.
   std::vector<std::string>* duplicates = nullptr;
+  YamlLines lines = YamlLines::kDocuments;
 };
 
 // All documents of a stream; those with no content are left out. JSON is YAML and is read as well.

@@ -6,6 +6,7 @@
 #include "api/analysis_view.h"
 #include "engine/analysis/assess.h"
 #include "engine/rollout/decide.h"
+#include "play/analysis_play.h"
 
 namespace towpath::play {
 namespace {
@@ -107,7 +108,8 @@ model::Measurement Analyses::measure(const model::Metric& metric, WallTime now) 
   }
   const std::optional<Value> value = source_.trace.at(metric.name, since_update);
   if (!value) return analysis::failedMeasurement("no data in the trace at this time", now, now);
-  return analysis::finishedMeasurement(analysis::assessResult(*value, metric), analysis::valueText(*value), now, now);
+  const Value result = recordedResult(*value, metric);
+  return analysis::finishedMeasurement(analysis::assessResult(result, metric), analysis::valueText(result), now, now);
 }
 
 std::optional<WallTime> Analyses::nextLook() const {

@@ -10,7 +10,7 @@ from scenarios_test import deploy, update, wait_step
 from shop import rollout, routed_canary
 
 VERBS = ["apply", "delete", "get", "list", "set image", "promote", "abort", "retry", "pause", "resume", "undo", "restart", "status", "logs", "nodes",
-         "events", "simulate", "token create", "token revoke", "kubeconfig", "completion"]
+         "events", "simulate", "lint", "analyze", "token create", "token revoke", "kubeconfig", "completion"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

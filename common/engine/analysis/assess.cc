@@ -92,6 +92,18 @@ Verdict assessResult(const Value& result, const model::Metric& metric) {
   return {phaseOf(success, failure), ""};
 }
 
+std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric) {
+  std::vector<ConditionValue> values;
+  for (const auto& [field, condition] : {std::pair("successCondition", metric.success_condition),
+                                         std::pair("failureCondition", metric.failure_condition)}) {
+    if (condition.empty()) continue;
+    const Result<bool> value = evaluate(condition, result, metric);
+    const char* const flag = value.value_or(false) ? "true" : "false";
+    values.push_back({field, condition, value ? flag : "error: " + describe(value.error())});
+  }
+  return values;
+}
+
 model::Measurement finishedMeasurement(const Verdict& verdict, std::string value, WallTime started_at, WallTime now) {
   model::Measurement measurement;
   measurement.phase = verdict.phase;

@@ -1,6 +1,9 @@
 #pragma once
 // From a provider's value to a verdict: the conditions of a metric (core-semantics 8.8).
 
+#include <string>
+#include <vector>
+
 #include "base/value.h"
 #include "model/analysis.h"
 
@@ -14,6 +17,16 @@ struct Verdict {
 
 // Neither condition: Successful. Both and neither true: Inconclusive; failure wins. An evaluation error: kError.
 Verdict assessResult(const Value& result, const model::Metric& metric);
+
+// What a condition gives for a result: for people who look at it.
+struct ConditionValue {
+  std::string field;  // "successCondition", "failureCondition"
+  std::string text;   // the condition
+  std::string value;  // "true", "false", or "error: " and what is wrong
+  bool operator==(const ConditionValue&) const = default;
+};
+// Those that the metric has.
+std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric);
 
 // A finished measurement from a verdict.
 model::Measurement finishedMeasurement(const Verdict& verdict, std::string value, WallTime started_at, WallTime now);

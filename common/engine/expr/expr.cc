@@ -20,6 +20,8 @@ Result<Expression> Expression::parse(std::string_view text) {
   return Expression(std::move(*root));
 }
 
+Result<Type> Expression::typeFor(const Type& result) const { return check(*root_, result); }
+
 Result<Value> Expression::evaluate(const Value& result, Lists lists) const {
   Type type = typeOf(result);
   if (type.kind == TypeKind::kList && lists == Lists::kNumbers) type.element = TypeKind::kFloat;

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/value.h"
+#include "engine/expr/types.h"
 
 namespace towpath::expr {
 
@@ -41,6 +42,10 @@ class Expression {
   Expression(Expression&&) noexcept;
   Expression& operator=(Expression&&) noexcept;
   ~Expression();
+
+  // What it gives for a result of that type, with nothing measured yet. kInvalid as evaluate gives it for such a
+  // result.
+  Result<Type> typeFor(const Type& result) const;
 
   // As the peer, which compiles afresh for each measurement, first finds what is wrong for the type of the result, also
   // in parts that would not be reached: "result == '5'" is an error for a number.

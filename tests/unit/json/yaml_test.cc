@@ -131,6 +131,19 @@ TEST_CASE("hostile documents meet a limit") {
   CHECK_FALSE(json::parseYaml(repeat("{a: ", 100000)).has_value());
 }
 
+TEST_CASE("the lines of fields are kept where they are asked for, each document's its own") {
+  const auto documents = json::parseYaml("a:\n  b.c: 1\n  list:\n    - x\n    - {p: 2,\n       q: 3}\n---\nd: 4\n",
+                                         {.lines = json::YamlLines::kFields});
+  REQUIRE(documents.has_value());
+  REQUIRE(documents->size() == 2);
+  std::vector<std::string> lines;
+  for (const auto& [path, line] : documents->front().lines) lines.push_back(fmt::format("{}:{}", path, line));
+  CHECK(fmt::format("{}", fmt::join(lines, " ")) ==
+        "a:1 a.list:3 a.list[0]:4 a.list[1]:5 a.list[1].p:5 a.list[1].q:6 a[b.c]:2");
+  CHECK(documents->back().lines == std::map<std::string, std::size_t>{{"d", 8}});
+  CHECK(json::parseYaml("a: 1")->front().lines.empty());
+}
+
 TEST_CASE("objects print as kubectl -o yaml prints them") {
   const Value value =
       json::parse(R"({"kind":"X","b":[{"name":"n","ports":[1,2]},["p",[]],{}],"a":{"z":{},"t":"true","n":"1",

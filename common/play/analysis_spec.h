@@ -1,0 +1,34 @@
+#pragma once
+// The run that an AnalysisTemplate, a ClusterAnalysisTemplate or an AnalysisRun of some files makes, with arguments
+// given by hand.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/analysis_arguments.h"
+#include "base/error.h"
+#include "base/value.h"
+#include "model/analysis.h"
+
+namespace towpath::play {
+
+// Arguments that come from a Secret: nobody needs them to play, everybody to measure.
+enum class Secrets : std::uint8_t { kStandIn, kMustBeGiven };
+
+struct AnalysisSpec {
+  std::string name;  // of the object
+  model::AnalysisRunSpec run;
+  Value metrics;  // the same metrics as objects, for providers
+};
+
+// `name`: which object, if there are several; may be empty. Templates that others nest are not chosen by themselves.
+// kInvalid names the object, the field and the mend.
+Result<AnalysisSpec> analysisOf(std::vector<Value> objects, std::string_view name, const api::ArgumentValues& given,
+                                Secrets secrets);
+
+// "name=value".
+Result<std::pair<std::string, std::string>> parseArgument(std::string_view text);
+
+}  // namespace towpath::play
