@@ -32,7 +32,8 @@ constexpr std::array<std::string_view, 13> kProviders = {
 };
 constexpr std::array<int, 6> kStatus = {200, 200, 200, 400, 429, 503};
 
-void addSecret(cluster::MemoryApi& api, const char* name, std::initializer_list<std::pair<const char*, const char*>> data) {
+void addSecret(cluster::MemoryApi& api, const char* name,
+               std::initializer_list<std::pair<const char*, const char*>> data) {
   Value object = Object{{"apiVersion", "v1"}, {"kind", "Secret"}};
   object["metadata"] = Object{{"namespace", "default"}, {"name", name}};
   for (const auto& [key, text] : data) object["data"][key] = encodeBase64(text);

@@ -5,11 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "access/access.h"
 #include "apiserver/local_api.h"
 #include "apiserver/rest.h"
 #include "base/assert.h"
 #include "http/memory_server.h"
-#include "access/access.h"
 #include "loop/timeout.h"
 #include "store/memory_store.h"
 
