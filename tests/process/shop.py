@@ -59,7 +59,7 @@ def error_template(name, **metric):
                      "metrics": [{"name": "errors", "interval": "1s", "successCondition": "result < 0.05", "failureLimit": 0,
                                   "consecutiveErrorLimit": 60,
                                   "provider": {"plugin": {"towpath/traffic": {"metric": "error-ratio", "service": "{{args.service}}",
-                                                                              "hash": "{{args.hash}}", "window": "5s",
+                                                                              "version": "{{args.hash}}", "window": "5s",
                                                                               "minRequests": 20}}}, **metric}]}}
 
 

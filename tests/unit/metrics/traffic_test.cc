@@ -62,4 +62,14 @@ TEST_CASE("towpath/traffic: too few requests, or nobody who counts, is never goo
         AnalysisPhase::kSuccessful);
 }
 
+TEST_CASE("towpath/traffic: a setting that it does not know is refused by its name, not passed over") {
+  Bench bench;
+  bench.traffic.answer = {.samples = 3, .requests = 99, .status_2xx = 99};
+  const model::Measurement measurement =
+      bench.measure("{plugin: {towpath/traffic: {service: s, hash: abc}}}", "result < 0.05");
+  CHECK(measurement.phase == AnalysisPhase::kError);
+  CHECK(measurement.message.contains("hash"));
+  CHECK(measurement.message.contains("version"));
+}
+
 }  // namespace towpath::metrics
