@@ -115,12 +115,10 @@ class FaultProxy:
         request.wfile.write(text)
 
     def pass_watch(self, request):
-        """Cut after some events, now and then in the middle of one."""
-        kind = self.fault("too many", "gone", "cut", "cut within an event", "cut")
-        if kind in ("too many", "gone"):
+        """Refused, or cut at any event, now and then in the middle of one."""
+        kind = self.fault("too many", "gone")
+        if kind:
             return self.answer(request, kind)
-        with self.lock:
-            left = self.random.randint(1, 6) if kind else None
         connection, response = self.connect(request, b"")
         request.send_response(response.status)
         request.send_header("Content-Type", "application/json")
@@ -131,12 +129,11 @@ class FaultProxy:
             self.watches.add(connection)
         try:
             while line := response.readline():
-                if left is not None:
-                    left -= 1
-                    if left < 0:
-                        if kind == "cut within an event":
-                            request.wfile.write(line[: len(line) // 2])
-                        return
+                kind = self.fault("cut", "cut within an event")
+                if kind == "cut within an event":
+                    request.wfile.write(line[: len(line) // 2])
+                if kind:
+                    return
                 request.wfile.write(line)
                 request.wfile.flush()
         finally:

@@ -32,7 +32,8 @@ void Monitor::checkLowered(const Set& set, std::int32_t before) {
     breach(RuleId::kActiveWhole, fmt::format("{} from {} to {}", set.set.name, before, set.set.replicas));
   }
   const std::optional<int> share = shareOf(hash);
-  if (set.set.replicas == 0 && share.value_or(0) > 0) {
+  // Pods of which none serves can go.
+  if (set.set.replicas == 0 && share.value_or(0) > 0 && set.available.least(stale()) > 0) {
     breach(RuleId::kScaledWhileServing, fmt::format("{} with {} of 100 requests", set.set.name, *share));
   }
   if (parts_.scenario.routed) checkLiveShare(set);

@@ -82,6 +82,12 @@ void Monitor::checkShare(const std::string& hash, int share, MonoTime since) {
   const std::int32_t available = set == nullptr ? 0 : set->available.most(since);
   const std::int32_t needed = rollout::shareOf({wanted_.least(since), share, most});
   if (available >= needed) return;
+  // Where neither version suffices they share by what each has ready.
+  const Set* stable = setOf(selectorOf(services().stable));
+  const std::int32_t left = stable == nullptr || stable == set ? 0 : stable->available.least(since);
+  const bool neither = left < rollout::shareOf({wanted_.least(since), most - share, most}) &&
+                       std::int64_t{share} * (available + left) <= std::int64_t{most} * available;
+  if (neither) return;
   breach(RuleId::kShareOfCapacity,
          fmt::format("{} of 100 requests for {} need {} pods, {} are available", share, hash, needed, available));
 }
@@ -120,7 +126,7 @@ void Monitor::checkLiveShare(const Set& set) {
   if (!parts_.nodes.honest() || aborted_.most(stale()) == 1) return;
   const int share = liveShareOf(set.set.hash);
   if (share == 0) return;
-  if (set.set.replicas == 0) {
+  if (set.set.replicas == 0 && set.available.least(stale()) > 0) {
     breach(RuleId::kScaledWhileServing, fmt::format("{} with {} of 100 live requests", set.set.name, share));
   }
   const std::int32_t needed = rollout::shareOf({wanted_.least(stale()), share, 100});

@@ -139,8 +139,8 @@ TEST_CASE("a version kept past its scale-down deadline does not keep the progres
 }
 
 TEST_CASE("no version is made smaller before the proxies have taken its requests away") {
-  const std::string strategy = fmt::format(
-      "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 90}}, {{pause: {{}}}}]}}}}", kRoute);
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 90}}, {{pause: {{}}}}]}}}}", kRoute);
   const Outcome outcome = played({.strategy = strategy,
                                   .acts = {{60s, kSetImage, 2}, {119s, kNodesSilent, 0, 40s}, {120s, kSetImage, 1}},
                                   .healths = {kGood, kGood},

@@ -100,7 +100,14 @@ void oneTraffic(const Check& check, const SetTraffic& traffic) {
   const std::int32_t share = shareOf({check.wanted(), setting.canary_weight, traffic.max_weight});
   const bool with_switch = (own_scale || check.canary()->replica_progress_threshold.has_value()) &&
                            !check.before.extensions.limit_weight_to_ready;
-  if (setting.canary_weight > before && available < share && !with_switch) {
+  // Where neither version suffices they share by what each has ready (weight_limit.cc).
+  const ReplicaSet* stable = byHash(check.before, setting.stable_hash);
+  const std::int32_t left = stable == nullptr ? 0 : stable->available_replicas;
+  const std::int32_t rest = traffic.max_weight - setting.canary_weight;
+  const bool neither =
+      check.before.extensions.limit_weight_to_ready && left < shareOf({check.wanted(), rest, traffic.max_weight}) &&
+      std::int64_t{setting.canary_weight} * (available + left) <= std::int64_t{traffic.max_weight} * available;
+  if (setting.canary_weight > before && available < share && !with_switch && !neither) {
     check.fail(fmt::format("weight {} needs {} pods, {} are available", setting.canary_weight, share, available));
   }
 }
