@@ -124,9 +124,10 @@ void Monitor::checkLive(const Split& before, MonoTime asked_at) {
 // A version that was made smaller has to suffice for what the proxies still send it, as far as that is known.
 void Monitor::checkLiveShare(const Set& set) {
   if (!parts_.nodes.honest() || aborted_.most(stale()) == 1) return;
+  if (set.available.least(stale()) == 0) return;  // pods of which none serves can go
   const int share = liveShareOf(set.set.hash);
   if (share == 0) return;
-  if (set.set.replicas == 0 && set.available.least(stale()) > 0) {
+  if (set.set.replicas == 0) {
     breach(RuleId::kScaledWhileServing, fmt::format("{} with {} of 100 live requests", set.set.name, share));
   }
   const std::int32_t needed = rollout::shareOf({wanted_.least(stale()), share, 100});
