@@ -36,5 +36,5 @@ def test_a_canary_on_kine(small):
     small.wait_phase("web", "Paused", currentStepIndex=1)
     small.wait_sizes("web", {1: (4, 4), 2: (1, 1)})
     small.towpath("promote", "web")
-    small.wait_phase("web", "Healthy", timeout=120)
+    small.wait_phase("web", "Healthy", timeout=300)  # events of kine come seconds late when the machine is busy
     small.wait_sizes("web", {2: (5, 5)})
