@@ -187,6 +187,7 @@ bool readService(const std::vector<std::string_view>& words, Layout& layout) {
   if (words.size() != 13 || (words[4] != "http" && words[4] != "tcp")) return false;
   ServiceLayout service;
   service.service = {std::string(words[1]), std::string(words[2]), std::string(words[3])};
+  if (!layout.services.empty() && layout.services.back().service >= service.service) return false;  // sorted, once each
   service.mode = words[4] == "http" ? Mode::kHttp : Mode::kTcp;
   std::array<std::int64_t, 5> times{};
   for (std::size_t i = 0; i < times.size(); ++i) {
@@ -217,6 +218,7 @@ bool readLine(std::string_view line, Layout& layout, VersionSlot*& version) {
     return true;
   }
   if (words[0] != "server" || words.size() != 5 || !version || index >= version->servers.size()) return false;
+  if (words[2].empty() || words[3].empty()) return false;
   ServerSlot& server = version->servers[index];
   server.instance = words[2];
   server.address = words[3];
