@@ -215,12 +215,12 @@ TEST_CASE("a layout keeps places, reuses them only when released, grows, and is 
   CHECK(place(layout, state) == layout);
   CHECK(*readLayout(writeLayout(layout)) == layout);
   CHECK_FALSE(readLayout("towpath-layout 1\nservice broken\n"));
-  const std::string service = " http http 1 2 3 4 5 0 4 4\n";
-  const std::string head = "towpath-layout 1\nservice shop web" + service;
+  const std::string rest = " http http 1 2 3 4 5 0 4 4\n";
+  const std::string head = "towpath-layout 1\nservice shop web" + rest;
   CHECK(readLayout(head + "version 0 =v1\nserver 0 pod 10.0.0.1 80\n"));
   CHECK_FALSE(readLayout(head + "version 0 =v1\nserver 0  10.0.0.1 80\n"));  // no instance
-  CHECK_FALSE(readLayout(head + "service shop web" + service));              // twice
-  CHECK_FALSE(readLayout(head + "service shop api" + service));              // not sorted
+  CHECK_FALSE(readLayout(head + "service shop web" + rest));                 // twice
+  CHECK_FALSE(readLayout(head + "service shop api" + rest));                 // not sorted
   const Placed before = findInstance(layout, "p1").at(0);
   CHECK(before.backend == "shop.stable.http.v0");
 
