@@ -301,6 +301,10 @@ loop::Task<void> Agent::carryOut() {
     problems_ = std::move(wanted.problems);
   }
   co_await apply(std::move(wanted.state));
+  // The coordinator gathers these before it writes them: what it had taken when it died is told to the next session.
+  const std::uint64_t sessions = link_->status().sessions;
+  tell_all_ = sessions != told_sessions_;
+  told_sessions_ = sessions;
   reportGateways(gateways);
   co_await reportRoutes();
 }
@@ -330,7 +334,7 @@ void Agent::reportGateways(const std::vector<Value>& gateways) {
   GatewayReports now = gatewayReports({gateways, problems_, refused_, config_.listen_address, failed});
   for (const auto& [name, report] : now) {
     auto before = reported_gateways_.find(name);
-    if (before == reported_gateways_.end() || !(before->second == report)) link_->report(report);
+    if (tell_all_ || before == reported_gateways_.end() || !(before->second == report)) link_->report(report);
   }
   for (const auto& [name, report] : reported_gateways_) {
     if (!now.contains(name)) {
@@ -354,7 +358,7 @@ loop::Task<void> Agent::reportRoutes() {
   }
   for (const auto& [name, report] : now) {
     auto before = reported_routes_.find(name);
-    if (before == reported_routes_.end() || !(before->second == report)) link_->report(report);
+    if (tell_all_ || before == reported_routes_.end() || !(before->second == report)) link_->report(report);
   }
   for (const auto& [name, report] : reported_routes_) {
     if (!now.contains(name)) link_->report(wire::RouteReport{.ns = name.first, .name = name.second, .generation = -1});

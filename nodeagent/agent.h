@@ -75,6 +75,8 @@ class Agent {
   std::unique_ptr<telemetry::Collector> collector_;  // once the proxy was started
   std::vector<proxy::Problem> problems_;             // of the plan that was carried out last
   std::set<std::string> draining_;                   // UIDs of instances that are to be stopped
+  std::uint64_t told_sessions_ = 0;
+  bool tell_all_ = false;  // whatever was reported before: it was to an earlier session
   std::map<std::pair<std::string, std::string>, wire::RouteReport> reported_routes_;
   std::map<std::pair<std::string, std::string>, wire::GatewayReport> reported_gateways_;
   loop::Scope scope_;
