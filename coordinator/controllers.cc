@@ -20,14 +20,18 @@ class StoredTraffic final : public metrics::TrafficSource {
                                             .route = query.route,
                                             .from = query.from,
                                             .to = query.to});
-    return {.samples = sums.samples,
-            .requests = sums.requests,
-            .status_2xx = sums.status_2xx,
-            .status_3xx = sums.status_3xx,
-            .status_4xx = sums.status_4xx,
-            .status_5xx = sums.status_5xx,
-            .connection_errors = sums.connection_errors,
-            .latency = std::move(sums.latency_sketch)};
+    metrics::TrafficSums answer{.samples = sums.samples,
+                                .requests = sums.requests,
+                                .status_2xx = sums.status_2xx,
+                                .status_3xx = sums.status_3xx,
+                                .status_4xx = sums.status_4xx,
+                                .status_5xx = sums.status_5xx,
+                                .connection_errors = sums.connection_errors,
+                                .latency = std::move(sums.latency_sketch)};
+    for (wire::InstanceTraffic& instance : sums.instances) {
+      answer.instances.push_back({std::move(instance.instance), instance.requests, instance.errors});
+    }
+    return answer;
   }
 
  private:

@@ -172,6 +172,8 @@ void SequentialJudge::observeMetric(const MetricOptions& options, Metric& metric
 }
 
 void SequentialJudge::observeInstances(Metric& metric, const Observation& observation) {
+  // Unknown is not absent.
+  if (observation.instances.empty()) return;
   for (const InstanceArm& seen : observation.instances) {
     const auto same = std::ranges::find(metric.instances, seen.instance, &InstanceEffect::instance);
     const bool known = same != metric.instances.end();

@@ -101,20 +101,26 @@ GatewayReport read(const pb::GatewayReport& from) {
 }
 
 TrafficSample read(const pb::TrafficSample& from) {
-  return {.window_start_unix_ms = from.window_start_unix_ms(),
-          .window_ms = from.window_ms(),
-          .ns = from.ns(),
-          .service = from.service(),
-          .pod_template_hash = from.pod_template_hash(),
-          .route = from.route(),
-          .requests = from.requests(),
-          .status_2xx = from.status_2xx(),
-          .status_3xx = from.status_3xx(),
-          .status_4xx = from.status_4xx(),
-          .status_5xx = from.status_5xx(),
-          .connection_errors = from.connection_errors(),
-          .latency_buckets = {from.latency_buckets().begin(), from.latency_buckets().end()},
-          .latency_sketch = from.latency_sketch()};
+  TrafficSample to{.window_start_unix_ms = from.window_start_unix_ms(),
+                   .window_ms = from.window_ms(),
+                   .ns = from.ns(),
+                   .service = from.service(),
+                   .pod_template_hash = from.pod_template_hash(),
+                   .route = from.route(),
+                   .requests = from.requests(),
+                   .status_2xx = from.status_2xx(),
+                   .status_3xx = from.status_3xx(),
+                   .status_4xx = from.status_4xx(),
+                   .status_5xx = from.status_5xx(),
+                   .connection_errors = from.connection_errors(),
+                   .latency_buckets = {from.latency_buckets().begin(), from.latency_buckets().end()},
+                   .latency_sketch = from.latency_sketch()};
+  for (const pb::InstanceTraffic& instance : from.instances()) {
+    if (to.instances.size() == kInstancesMax) break;
+    to.instances.push_back(
+        {.instance = instance.instance(), .requests = instance.requests(), .errors = instance.errors()});
+  }
+  return to;
 }
 
 NodeEvent read(const pb::NodeEvent& from) {

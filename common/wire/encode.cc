@@ -118,6 +118,12 @@ void fill(pb::TrafficSample& to, const TrafficSample& from) {
   to.set_connection_errors(from.connection_errors);
   for (std::uint64_t count : from.latency_buckets) to.add_latency_buckets(count);
   to.set_latency_sketch(from.latency_sketch);
+  for (const InstanceTraffic& instance : from.instances) {
+    pb::InstanceTraffic& out = *to.add_instances();
+    out.set_instance(validUtf8(instance.instance));
+    out.set_requests(instance.requests);
+    out.set_errors(instance.errors);
+  }
 }
 
 void fill(pb::NodeCondition& to, const NodeCondition& from) {

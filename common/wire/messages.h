@@ -23,6 +23,9 @@ inline constexpr std::uint32_t kProtocolOldest = 1;
 // Part of the protocol: never change one, a new list needs a new protocol version.
 inline constexpr std::uint32_t kLatencyBoundsMs[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
 
+// Instances told apart in one TrafficSample.
+inline constexpr std::size_t kInstancesMax = 32;
+
 struct NodeInfo {
   std::string agent_version;
   std::uint32_t protocol = kProtocol;
@@ -183,6 +186,13 @@ struct GatewayReport {
   bool operator==(const GatewayReport&) const = default;
 };
 
+struct InstanceTraffic {
+  std::string instance;  // the pod's name
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;  // 5xx of its own
+  bool operator==(const InstanceTraffic&) const = default;
+};
+
 struct TrafficSample {
   std::int64_t window_start_unix_ms = 0;
   std::int32_t window_ms = 0;
@@ -198,6 +208,8 @@ struct TrafficSample {
   std::uint64_t connection_errors = 0;
   std::vector<std::uint64_t> latency_buckets;  // counts, by kLatencyBoundsMs
   std::string latency_sketch;                  // the same in bins of 1 %, sketch::Sketch::encode; empty: unknown
+  // Who answered, those with most errors first; empty: unknown. At most kInstancesMax.
+  std::vector<InstanceTraffic> instances = {};
   bool operator==(const TrafficSample&) const = default;
 };
 

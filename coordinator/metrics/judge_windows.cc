@@ -42,8 +42,13 @@ judge::Window judgeWindow(const JudgeSettings& settings, const BothVersions& tra
                        .canary_requests = traffic.canary.requests,
                        .stable_requests = traffic.stable.requests,
                        .metrics = {}};
-  if (settings.errors)
-    window.metrics.push_back({.arms = {.canary = errorsOf(traffic.canary), .stable = errorsOf(traffic.stable)}});
+  if (settings.errors) {
+    judge::Observation& errors = window.metrics.emplace_back();
+    errors.arms = {.canary = errorsOf(traffic.canary), .stable = errorsOf(traffic.stable)};
+    for (const TrafficSums::Instance& instance : traffic.canary.instances) {
+      errors.instances.push_back({instance.name, {.requests = instance.requests, .events = instance.errors}});
+    }
+  }
   const std::size_t first = window.metrics.size();
   for (std::size_t i = 0; i < settings.quantiles.size(); ++i) {
     window.metrics.push_back(judge::latencyObservation(traffic.canary.latency, traffic.stable.latency,

@@ -61,6 +61,7 @@ Value evidenceOf(const judge::Report& report) {
     // 1: the bound is reached.
     one["evidenceBad"] = std::max(metric.bad_evidence / metric.bad_needed, 0.0);
     one["evidenceGood"] = std::max(metric.good_evidence / metric.good_needed, 0.0);
+    if (!metric.worst_instance.empty()) one["worstInstance"] = metric.worst_instance;
     if (metric.windows_to_bad) one["windowsToBad"] = std::ceil(*metric.windows_to_bad);
   }
   return evidence;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "sketch/sketch.h"
@@ -27,6 +28,12 @@ struct TrafficSums {
   std::uint64_t status_2xx = 0, status_3xx = 0, status_4xx = 0, status_5xx = 0;
   std::uint64_t connection_errors = 0;  // no answer from the instance
   sketch::Sketch latency;               // of answers below 500, to their first byte
+  // Who answered; empty: unknown. What no instance answered is in none.
+  struct Instance {
+    std::string name;
+    std::uint64_t requests = 0, errors = 0;
+  };
+  std::vector<Instance> instances;
 
   std::uint64_t errors() const { return std::min(status_5xx + connection_errors, requests); }
 };

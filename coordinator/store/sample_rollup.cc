@@ -79,6 +79,7 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
   Kept& kept = series_[{sample.ns, sample.service, sample.pod_template_hash, sample.route}];
   std::vector<Window>& windows = kept.windows;
   addCounts(kept.totals, window);
+  kept.instances.add(window.start_ms, sample.instances);
   const auto at = std::ranges::lower_bound(windows, window.start_ms, {}, &Window::start_ms);
   if (at != windows.end() && at->start_ms == window.start_ms) {
     at->add(window);
@@ -103,6 +104,7 @@ void SampleRollup::compact(std::int64_t now_ms, std::int64_t oldest_ms) {
       }
     }
     all.windows = std::move(kept);
+    all.instances.forgetBefore(now_ms - kInstancesKeptMs);
   }
   std::erase_if(series_, [](const auto& one) { return one.second.windows.empty(); });
 }
@@ -125,6 +127,7 @@ void SampleRollup::addCounts(SampleSums& sums, const Window& window) {
 
 SampleSums SampleRollup::sums(const SampleFilter& filter) const {
   SampleSums sums;
+  std::map<std::string, wire::InstanceTraffic> instances;
   const std::int64_t from = milliseconds(filter.from), to = milliseconds(filter.to);
   const auto first = filter.ns.empty() ? series_.begin() : series_.lower_bound({filter.ns, filter.service, "", ""});
   for (auto at = first; at != series_.end(); ++at) {
@@ -138,6 +141,11 @@ SampleSums SampleRollup::sums(const SampleFilter& filter) const {
          window != kept.windows.end() && window->start_ms < to; ++window) {
       addTo(sums, *window);
     }
+    kept.instances.sumInto(instances, from, to);
+  }
+  for (auto& [name, instance] : instances) {
+    instance.instance = name;
+    sums.instances.push_back(std::move(instance));
   }
   return sums;
 }

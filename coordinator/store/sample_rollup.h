@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "store/instance_counts.h"
 #include "store/samples.h"
 
 namespace towpath::store {
@@ -38,6 +39,7 @@ class SampleRollup {
   struct Kept {
     std::vector<Window> windows;  // ascending
     SampleSums totals;
+    InstanceCounts instances;
   };
   static void addTo(SampleSums& sums, const Window& window);
   static void addCounts(SampleSums& sums, const Window& window);  // without the sketch

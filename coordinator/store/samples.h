@@ -39,6 +39,8 @@ struct SampleSums {
   // The same to 1 %; fewer answers than in `latency` where a part is from an agent that knows no sketches, or older
   // than SampleRollup keeps them.
   sketch::Sketch latency_sketch;
+  // Who answered, by name of the pod; only from memory, for five minutes, and empty where an agent did not tell.
+  std::vector<wire::InstanceTraffic> instances;
 };
 
 // Windows that begin in [from, to). Empty texts: all.

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "http/server.h"
@@ -28,14 +29,16 @@ using namespace towpath;
 struct Options {
   std::string version = "1";
   double fail_ratio = 0;
+  std::string fail_only;  // a file
   Duration latency{0};
   Duration start_delay{0};
   bool never_ready = false;
 };
 
 constexpr const char* kUsage =
-    "Usage: towpath-shop [--version-text TEXT] [--fail-ratio 0.1] [--latency 20ms] [--start-delay 2s] [--never-ready]\n"
-    "Listens on $PORT (8080 without it).\n";
+    "Usage: towpath-shop [--version-text TEXT] [--fail-ratio 0.1] [--fail-only FILE] [--latency 20ms] [--start-delay "
+    "2s] [--never-ready]\n"
+    "Listens on $PORT (8080 without it). With --fail-only it fails only while the file holds this pod's name.\n";
 
 [[noreturn]] void refuse(const std::string& why) {
   std::fprintf(stderr, "towpath-shop: %s\n%s", why.c_str(), kUsage);
@@ -62,6 +65,8 @@ Options parse(int argc, char** argv) {
       options.version = value;
     else if (flag == "--fail-ratio")
       options.fail_ratio = std::atof(value.c_str());
+    else if (flag == "--fail-only")
+      options.fail_only = value;
     else if (flag == "--latency")
       options.latency = parseDuration(flag, value);
     else if (flag == "--start-delay")
@@ -92,7 +97,7 @@ class Shop {
       co_return;
     }
     if (options_.latency > Duration::zero()) co_await loop::sleep(loop_, options_.latency);
-    const bool fails = static_cast<double>(loop_.random() >> 11) * 0x1p-53 < options_.fail_ratio;
+    const bool fails = static_cast<double>(loop_.random() >> 11) * 0x1p-53 < options_.fail_ratio && mayFail();
     const std::string* format = request.queryValue("format");
     std::string body = fmt::format("shop version {} at {}{}\n", options_.version, pod_, fails ? " failed" : "");
     const bool json = format && *format == "json";
@@ -103,6 +108,11 @@ class Shop {
   }
 
  private:
+  bool mayFail() const {
+    std::string name;
+    return options_.fail_only.empty() || (std::getline(std::ifstream(options_.fail_only), name) && name == pod_);
+  }
+
   loop::UvLoop& loop_;
   Options options_;
   std::string pod_;

@@ -195,6 +195,24 @@ loop::Task<Result<Observed>> Haproxy::observe() {
   co_return observed;
 }
 
+void Haproxy::nameInstances(std::vector<TrafficCount>& counts) const {
+  if (!applied_) return;
+  std::map<std::string_view, std::string_view> names;
+  for (const Backend& backend : applied_->backends) {
+    for (const VersionServers& version : backend.versions) {
+      for (const Server& server : version.servers) names.emplace(server.instance, server.name);
+    }
+  }
+  for (TrafficCount& count : counts) {
+    const std::size_t slash = count.server.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string_view place = count.server;
+    const std::string_view instance = instanceAt(layout_, place.substr(0, slash), place.substr(slash + 1));
+    const auto name = names.find(instance);
+    count.instance = name == names.end() || name->second.empty() ? instance : name->second;
+  }
+}
+
 loop::Task<Result<std::vector<WorkerCounters>>> Haproxy::counters() {
   const Result<Processes> processes = co_await cli_.processes();
   if (!processes) co_return std::unexpected(processes.error());
@@ -202,7 +220,9 @@ loop::Task<Result<std::vector<WorkerCounters>>> Haproxy::counters() {
   for (const WorkerProcess& worker : processes->workers) {
     const std::optional<std::string> key = processKey(worker.pid);
     Result<std::vector<TrafficCount>> counts = co_await readCounters(cli_, worker.pid);
-    if (key && counts) all.push_back({*key, std::move(*counts)});
+    if (!key || !counts) continue;
+    nameInstances(*counts);
+    all.push_back({*key, std::move(*counts)});
   }
   // After the reading: one that ended meanwhile is in both, and the later numbers count.
   for (WorkerCounters& finished : finished_) all.push_back(std::move(finished));

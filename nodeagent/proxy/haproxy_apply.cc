@@ -194,7 +194,10 @@ loop::Task<void> Haproxy::keepUntilIdle(int worker) {
     if (!idle && processKey(worker) != key) break;  // it has ended after all: the hard stop
     if (!idle || !*idle) continue;
     Result<std::vector<TrafficCount>> counts = co_await readCounters(cli_, worker);
-    if (counts) finished_.push_back({key, std::move(*counts)});
+    if (counts) {
+      nameInstances(*counts);
+      finished_.push_back({key, std::move(*counts)});
+    }
     break;
   }
   cli_.letGo(worker);

@@ -90,7 +90,7 @@ void writeTables(Out out, const HaproxyPaths& paths) {
                  "peers towpath\n"
                  "  bind unix@{}{}\n"
                  "  server towpath\n"
-                 "  table traffic type string len 512 size 8k store gpc0\n"
+                 "  table traffic type string len 512 size 16k store gpc0\n"
                  "  table requests type string len 512 size 8k store gpc0\n"
                  "  table latency type string len 512 size 16k store gpc0\n",
                  paths.peer_socket, paths.epoch);
@@ -294,7 +294,7 @@ void writeHttpCounting(Out out, const HaproxyPaths& paths) {
       "  http-request set-var-fmt(txn.key) \"%[var(txn.rule)]|%[var(txn.pick)]\" if {{ var(txn.pick) -m found }}\n"
       "  http-request track-sc1 var(txn.key) table {0} if {{ var(txn.pick) -m found }}\n"
       "  http-request sc-inc-gpc0(1) if {{ var(txn.pick) -m found }}\n"
-      "  http-response set-var-fmt(txn.answer) \"%[var(txn.key)]|%[status]\"\n"
+      "  http-response set-var-fmt(txn.answer) \"%[var(txn.key)]|%[status]|%[srv_name]\"\n"
       "  http-response track-sc0 var(txn.answer) table {1}\n"
       "  http-response sc-inc-gpc0(0)\n"
       "  http-response set-var(txn.took) date(0,us),sub(txn.start)\n"

@@ -68,6 +68,7 @@ class Haproxy final : public Proxy {
   loop::Task<void> releaseDrained(const ProxyState& state, const Processes& processes);
 
   loop::Task<void> keepUntilIdle(int worker);
+  void nameInstances(std::vector<TrafficCount>& counts) const;
 
   loop::UvLoop& loop_;
   HaproxyOptions options_;

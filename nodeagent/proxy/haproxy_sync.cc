@@ -153,10 +153,12 @@ std::vector<TrafficCount> makeCounts(const std::map<std::string, std::uint64_t>&
   std::map<std::string, std::int64_t, std::less<>> answered_5xx_by_backend;
   for (const auto& [key, number] : traffic) {
     const std::vector<std::string_view> parts = partsOf(key);
-    if (parts.size() != 4) continue;
+    // A worker that began with an older configuration does not say which server it was.
+    if (parts.size() != 4 && parts.size() != 5) continue;
     std::optional<TrafficCount> count = countOf(parts);
     if (!count) continue;
     count->status = numberOf(parts[3]);
+    if (parts.size() == 5) count->server = fmt::format("{}/{}", parts[1], parts[4]);
     count->count = number;
     answered[fmt::format("{}|{}|{}", parts[0], parts[1], parts[2])] += number;
     if (count->status >= 500) answered_5xx_by_backend[std::string(parts[1])] += static_cast<std::int64_t>(number);

@@ -142,6 +142,17 @@ std::optional<std::size_t> findVersionSlot(const Layout& layout, const Version& 
   return std::nullopt;
 }
 
+std::string_view instanceAt(const Layout& layout, std::string_view backend, std::string_view server) {
+  const std::optional<SlotName> slot = parseBackendName(backend);
+  const ServiceLayout* service = slot ? findService(layout, slot->service) : nullptr;
+  if (!service || slot->version_slot >= service->versions.size()) return "";
+  const std::vector<ServerSlot>& servers = service->versions[slot->version_slot].servers;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (server == serverName(i)) return servers[i].instance;
+  }
+  return "";
+}
+
 std::vector<Placed> findInstance(const Layout& layout, std::string_view instance) {
   std::vector<Placed> found;
   for (const ServiceLayout& service : layout.services) {

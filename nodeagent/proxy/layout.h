@@ -76,6 +76,8 @@ struct Placed {
   ServicePort service;
   std::string hash;
 };
+// Which instance has the slot of these names; empty: none, or there is no such slot.
+std::string_view instanceAt(const Layout& layout, std::string_view backend, std::string_view server);
 // All slots of an instance: one for each port of its Services.
 std::vector<Placed> findInstance(const Layout& layout, std::string_view instance);
 

@@ -61,7 +61,7 @@ void addLocal(const PlanInput& input, const Value& service, const Value& port, B
     if (!number || *number == 0) continue;
     const auto hash = pod.labels.find(std::string(kHashLabel));
     addServer(backend, hash == pod.labels.end() ? "" : hash->second,
-              {pod.uid, pod.address, *number, pod.state, Locality::kLocal});
+              {pod.uid, pod.address, *number, pod.state, Locality::kLocal, pod.name});
   }
 }
 
@@ -81,7 +81,8 @@ void addEndpoint(const PlanInput& input, const Value& slice, const Value& endpoi
   std::string instance = endpoint.at({"targetRef", "uid"}).asString();
   if (instance.empty()) instance = fmt::format("{}:{}", address, port);
   addServer(backend, hash,
-            {std::move(instance), std::string(address), port, remoteState(endpoint["conditions"]), Locality::kRemote});
+            {std::move(instance), std::string(address), port, remoteState(endpoint["conditions"]), Locality::kRemote,
+             endpoint.at({"targetRef", "name"}).asString()});
 }
 
 void addRemote(const PlanInput& input, std::string_view service, const Value& port, Backend& backend) {

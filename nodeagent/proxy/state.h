@@ -48,6 +48,7 @@ struct Server {
   std::uint16_t port = 0;
   ServerState state = ServerState::kReady;
   Locality locality = Locality::kLocal;
+  std::string name;  // the pod's, for people; may be empty
   bool operator==(const Server&) const = default;
 };
 

@@ -18,8 +18,12 @@ constexpr int kAbsences = 20;
 
 std::string keyOf(const proxy::TrafficCount& count) {
   const proxy::ServicePort& service = count.version.service;
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}", count.rule, service.ns, service.service, service.port, count.version.hash,
-                     count.latency_us ? "us" : "status", count.latency_us.value_or(count.status));
+  std::string key =
+      fmt::format("{}|{}|{}|{}|{}|{}|{}", count.rule, service.ns, service.service, service.port, count.version.hash,
+                  count.latency_us ? "us" : "status", count.latency_us.value_or(count.status));
+  // The place and not who has it: the proxy counts on when it goes from one to the next.
+  if (!count.server.empty()) key += "|" + count.server;
+  return key;
 }
 
 // What a sample is about; ports of a Service and rules of a route are summed.
@@ -43,6 +47,12 @@ void addTo(Deltas::Sum& sum, const proxy::TrafficCount& count, std::uint64_t num
     return;
   }
   sample.requests += number;
+  if (!count.instance.empty()) {
+    wire::InstanceTraffic& instance = sum.instances[count.instance];
+    instance.instance = count.instance;
+    instance.requests += number;
+    if (count.status >= 500) instance.errors += number;
+  }
   if (count.status < 100) {
     sample.connection_errors += number;
     return;
@@ -55,6 +65,29 @@ void addTo(Deltas::Sum& sum, const proxy::TrafficCount& count, std::uint64_t num
     sample.status_3xx += number;
   else
     sample.status_2xx += number;
+}
+
+// Those with most errors first, within the bound.
+std::vector<wire::InstanceTraffic> worstFirst(std::map<std::string, wire::InstanceTraffic> instances) {
+  std::vector<wire::InstanceTraffic> list;
+  for (auto& [name, instance] : instances) list.push_back(std::move(instance));
+  std::ranges::sort(list, std::greater(),
+                    [](const wire::InstanceTraffic& one) { return std::tie(one.errors, one.requests, one.instance); });
+  if (list.size() > wire::kInstancesMax) list.resize(wire::kInstancesMax);
+  return list;
+}
+
+void joinInstances(wire::TrafficSample& into, const wire::TrafficSample& other) {
+  std::map<std::string, wire::InstanceTraffic> sums;
+  for (const wire::TrafficSample* sample : {static_cast<const wire::TrafficSample*>(&into), &other}) {
+    for (const wire::InstanceTraffic& instance : sample->instances) {
+      wire::InstanceTraffic& sum = sums[instance.instance];
+      sum.instance = instance.instance;
+      sum.requests += instance.requests;
+      sum.errors += instance.errors;
+    }
+  }
+  into.instances = worstFirst(std::move(sums));
 }
 
 std::int64_t milliseconds(auto duration) {
@@ -75,6 +108,7 @@ void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
   into.connection_errors += other.connection_errors;
   into.latency_buckets.resize(std::max(into.latency_buckets.size(), other.latency_buckets.size()));
   for (std::size_t i = 0; i < other.latency_buckets.size(); ++i) into.latency_buckets[i] += other.latency_buckets[i];
+  joinInstances(into, other);
   Result<sketch::Sketch> latency = sketch::Sketch::decode(into.latency_sketch);
   const Result<sketch::Sketch> more = sketch::Sketch::decode(other.latency_sketch);
   if (!latency || !more) return;
@@ -108,6 +142,7 @@ std::vector<wire::TrafficSample> Deltas::take(const std::vector<proxy::WorkerCou
   for (auto& [about, sum] : sums) {
     wire::TrafficSample& sample = sum.sample;
     sample.latency_sketch = sum.latency.encode();
+    sample.instances = worstFirst(std::move(sum.instances));
     sample.window_start_unix_ms = milliseconds(window.start.time_since_epoch());
     sample.window_ms = static_cast<std::int32_t>(milliseconds(window.length));
     result.push_back(std::move(sample));

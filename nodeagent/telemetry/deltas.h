@@ -40,6 +40,7 @@ class Deltas {
   struct Sum {
     wire::TrafficSample sample;
     sketch::Sketch latency;
+    std::map<std::string, wire::InstanceTraffic> instances;  // by name
   };
 
  private:

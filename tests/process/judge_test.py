@@ -44,6 +44,29 @@ def test_a_version_that_fails_one_request_in_twenty_is_rolled_back(fleet):
     assert load.result["by_version"]["1"]["failed"] == 0
 
 
+def test_one_bad_instance_is_not_a_bad_version(fleet):
+    """Three fifths of what one of three canaries answers are errors; the other two are sound. The rollout pauses for a person and says which it is."""
+    bad = fleet.directory / "bad-pod"
+    fleet.make_shop(6, "--fail-ratio", "0.6", "--fail-only", str(bad))
+    template = judge_template("one-bad", window="2s", settle="3s", duration="40s", route="one-bad")
+    deploy(fleet, "one-bad", judged_canary("one-bad", template, weight=50, replicas=6))
+    with Load(fleet, "/one-bad", rate=200):
+        update(fleet, "one-bad", 6)
+        fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == 1, "one-bad")
+        canary = fleet.rollout("one-bad")["status"]["currentPodHash"]
+        name = min(p["metadata"]["name"] for p in fleet.pods("one-bad") if p["metadata"]["labels"]["rollouts-pod-template-hash"] == canary)
+        bad.write_text(name + "\n")
+        wait_phase(fleet, "one-bad", "Paused", 120)
+    verdict = measurement(fleet, "one-bad")
+    assert verdict["phase"] == "Inconclusive", verdict
+    assert f"what is wrong is wrong on {name} alone" in verdict["message"]
+    errors = json.loads(verdict["value"])["metrics"]["errors"]
+    assert errors["worstInstance"] == name and errors["evidenceBad"] >= 1
+    bad.unlink()
+    fleet.towpath("promote", "one-bad")
+    fleet.wait_healthy("one-bad")
+
+
 def test_a_comparison_goes_on_where_a_killed_coordinator_left_it(fleet):
     deploy(fleet, "goes-on", judged_canary("goes-on", judge_template("goes-on", window="2s", settle="3s", duration="10m", minWindows=8)))
     with Load(fleet, "/goes-on", rate=200):

@@ -20,6 +20,7 @@ class SteadyTraffic final : public TrafficSource {
  public:
   struct Rate {
     std::uint64_t requests = 0, errors = 0, latency_us = 10'000;
+    std::vector<TrafficSums::Instance> instances = {};
   };
   TrafficSums sums(const TrafficQuery& query) const override {
     asked = query;
@@ -30,6 +31,9 @@ class SteadyTraffic final : public TrafficSource {
                      .requests = rate->second.requests * seconds,
                      .status_2xx = (rate->second.requests - rate->second.errors) * seconds,
                      .status_5xx = rate->second.errors * seconds};
+    for (const TrafficSums::Instance& one : rate->second.instances) {
+      sums.instances.push_back({one.name, one.requests * seconds, one.errors * seconds});
+    }
     for (std::uint64_t i = 0; i < sums.status_2xx; ++i) sums.latency.add(rate->second.latency_us * (80 + i % 40) / 100);
     return sums;
   }
@@ -94,6 +98,19 @@ TEST_CASE("towpath/judge: an equal canary is good, and while nobody knows it is 
   CHECK(measurement.value.find("notEnoughYet") != std::string::npos);
   while (measurement.phase == AnalysisPhase::kRunning) measurement = bench.resume(std::move(measurement));
   CHECK(measurement.phase == AnalysisPhase::kSuccessful);
+}
+
+TEST_CASE("towpath/judge: one bad instance is no bad version, and is named") {
+  Bench bench(", duration: 3m");
+  bench.traffic.rates = {
+      {"c", {.requests = 30, .errors = 3, .instances = {{"pod-a", 10, 3}, {"pod-b", 10, 0}, {"pod-c", 10, 0}}}},
+      {"s", {.requests = 90}}};
+  const model::Measurement measurement = bench.toItsEnd();
+  CHECK(measurement.phase == AnalysisPhase::kInconclusive);
+  CHECK(measurement.message == "no verdict within 3m0s: errors: what is wrong is wrong on pod-a alone");
+  const Result<Value> evidence = json::parse(measurement.value);
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->at({"metrics", "errors", "worstInstance"}).asStringView() == "pod-a");
 }
 
 TEST_CASE("towpath/judge: latency is compared where it is asked for") {

@@ -107,6 +107,25 @@ TEST_CASE("latencies are summed as sketches, over nodes and a restart, for half 
   CHECK(world.samples->sums({.ns = "default", .from = start - 10min, .to = start + 10min}).requests == 100);
 }
 
+TEST_CASE("who answered is summed over nodes and seconds, for five minutes, by name") {
+  World world;
+  const WallTime start = world.start - 1min;
+  const auto told = [&](WallTime at, std::vector<wire::InstanceTraffic> instances) {
+    wire::TrafficSample sample = sampleAt(at, 50);
+    sample.instances = std::move(instances);
+    return sample;
+  };
+  world.append("n1", {told(start, {{"pod-b", 30, 3}, {"pod-a", 20, 0}}), told(start + 5s, {{"pod-a", 50, 1}})});
+  world.append("n2", {told(start, {{"pod-b", 50, 7}})});
+  const auto sums = [&](WallTime to) {
+    return world.samples->sums({.ns = "default", .from = start, .to = to}).instances;
+  };
+  CHECK(sums(start + 10s) == std::vector<wire::InstanceTraffic>{{"pod-a", 70, 1}, {"pod-b", 80, 10}});
+  CHECK(sums(start + 5s) == std::vector<wire::InstanceTraffic>{{"pod-a", 20, 0}, {"pod-b", 80, 10}});
+  world.loop.advance(6min);
+  CHECK(sums(start + 10s).empty());
+}
+
 TEST_CASE("a repeat counts once, after a restart too") {
   World world;
   const std::vector<wire::TrafficSample> batch{sampleAt(world.start, 100), sampleAt(world.start + 5s, 50)};

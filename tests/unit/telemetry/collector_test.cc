@@ -57,6 +57,47 @@ TEST_CASE("every request is in exactly one sample, over reloads under load and a
   CHECK(seen == static_cast<std::uint64_t>(sent));
 }
 
+TEST_CASE("it is known which instance answered what, also when one takes another's place") {
+  Rig rig;
+  const TestServer one("one"), two("two");
+  auto three = std::make_unique<TestServer>("three");
+  StateBuilder builder;
+  rig.apply(builder.version("v1", {&one, three.get()}).weights({{"v1", 10000}}).state);
+  const std::string first = builder.state.backends[0].versions[0].servers[0].instance;
+  const std::string third = builder.state.backends[0].versions[0].servers[1].instance;
+  builder.state.backends[0].versions[0].servers[0].name = "pod-one";
+  rig.apply(builder.state);
+  Collector collector(rig.loop(), rig.proxy(), {.interval = 1h, .snapshot_file = ""});
+  loop::blockOn(rig.loop(), collector.start());
+  const auto instances = [&] {
+    CHECK(loop::blockOn(rig.loop(), collector.collect()));
+    std::map<std::string, wire::InstanceTraffic> by_name;
+    for (const wire::TrafficSample& sample : merge(collector.takeSamples(100))) {
+      for (const wire::InstanceTraffic& instance : sample.instances) by_name[instance.instance] = instance;
+    }
+    return by_name;
+  };
+  Client client(kAddress, builder.port());
+  std::uint64_t failed_by_one = 0;
+  for (int i = 0; i < 40; ++i) failed_by_one += client.get("/status/500").body == "one" ? 1 : 0;
+  auto seen = instances();
+  CHECK(failed_by_one > 0);
+  CHECK(seen["pod-one"].requests == failed_by_one);
+  CHECK(seen["pod-one"].errors == failed_by_one);
+  CHECK(seen[third].errors == 40 - failed_by_one);
+  // The place of "three" goes to "two".
+  rig.apply(builder.version("v1", {&one}).state);
+  CHECK(*loop::blockOn(rig.loop(), rig.proxy().waitDrained(third, 60s)) == proxy::Drained::kYes);
+  rig.apply(builder.version("v1", {&one, &two}).state);
+  const std::string second = builder.state.backends[0].versions[0].servers[1].instance;
+  for (int i = 0; i < 40; ++i) client.get("/");
+  seen = instances();
+  CHECK(seen[first].requests + seen[second].requests == 40);
+  CHECK(seen[second].requests > 0);
+  CHECK(seen[second].errors == 0);
+  CHECK(!seen.contains(third));
+}
+
 TEST_CASE("samples that nobody takes are merged within the bound, and none is lost") {
   Rig rig;
   const TestServer one("one");

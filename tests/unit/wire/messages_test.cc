@@ -45,6 +45,17 @@ TEST_CASE("each message survives its encoding") {
   CHECK(decodeReportReply(encode(examples::reportReply())) == examples::reportReply());
 }
 
+TEST_CASE("who answered survives its encoding, within the bound") {
+  Report report = examples::report();
+  REQUIRE(!report.samples.empty());
+  std::vector<InstanceTraffic>& instances = report.samples[0].instances;
+  for (std::size_t i = 0; i < kInstancesMax; ++i) instances.push_back({"pod-" + std::to_string(i), 1000 + i, i});
+  CHECK(decodeReport(encode(report)) == report);
+  Report more = report;
+  more.samples[0].instances.push_back({"pod-too-many", 1, 1});
+  CHECK(decodeReport(encode(more)) == report);
+}
+
 TEST_CASE("what a node says of a Gateway survives its encoding") {
   // Newer than the recorded bytes of version 1, which lack it.
   Report report = examples::report();
