@@ -128,8 +128,8 @@ TEST_CASE("rollouts under load fail no request and need no reload: add, shift, d
   rollOut(8, [](Rig&, StateBuilder&, int) {});
 }
 
-TEST_CASE("a hundred rollouts under load, with reloads and new drivers in between" * doctest::skip()) {
-  rollOut(100, [](Rig& rig, StateBuilder& builder, int round) {
+TEST_CASE("rollouts under load fail no request: with reloads and new drivers in between") {
+  rollOut(15, [](Rig& rig, StateBuilder& builder, int round) {
     if (round % 5 == 0) CHECK(rig.apply(builder.listener(freePort()).state).change == Change::kReload);
     if (round % 7 == 0) {
       rig.restartDriver();
