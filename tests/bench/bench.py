@@ -5,6 +5,7 @@ here on a whole installation on loopback."""
 import argparse
 import base64
 import contextlib
+import datetime
 import http.client
 import json
 import os
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "process"))
 from fleet import Fleet, wait_until  # noqa: E402
 from judge_test import judge_template, judged_canary, measurement  # noqa: E402
 from shop import GATEWAY, ask, image, rollout, route, routed_canary, services, Load  # noqa: E402
+from stores import Exporter, Prometheus  # noqa: E402
 
 PROMOTIONS = 40
 IDLE_SECONDS = 20  # the window of a measurement of idle CPU
@@ -274,6 +276,56 @@ def roll_back(fleet, name, rate, settings):
             "failed_elsewhere": load.result["failed"] - canary["failed"], "windows": json.loads(verdict["value"])["windows"]}
 
 
+RUNS_SECONDS = 120  # of the window of many_runs, after all have measured twice
+
+
+def many_runs(build, runs=1000, interval=10):
+    """Many AnalysisRuns beside each other, each with one query to one real Prometheus every ten seconds. The coordinator is bound to one core.
+    `late` is how much longer than the interval it took from one measurement to the next."""
+    figures = {}
+    with tempfile.TemporaryDirectory(prefix="towpath-bench-") as directory:
+        fleet, exporter = Fleet(build, directory, nodes=0), Exporter()
+        exporter.gauges["error_ratio", "good"] = 0.01
+        prometheus = Prometheus(pathlib.Path(directory) / "prometheus", exporter)
+        try:
+            fleet.start_coordinator()
+            prometheus.start()
+            subprocess.run(["taskset", "-apc", "0", str(fleet.coordinator.pid)], check=True, capture_output=True)
+            wait_until(lambda: prometheus.query("error_ratio"), 30, "a scrape")
+            metric = {"name": "errors", "interval": f"{interval}s", "successCondition": "result[0] < 0.05",
+                      "provider": {"prometheus": {"address": prometheus.url, "query": 'error_ratio{case="good"}'}}}
+            for first in range(0, runs, 100):
+                fleet.apply(*[{"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": f"run-{number:04}"},
+                               "spec": {"metrics": [metric]}} for number in range(first, min(first + 100, runs))])
+            wait_until(lambda: all(measured(run) >= 2 for run in fleet.list("analysisruns")), 120, "all have measured twice", interval=2)
+            before, cpu, started = {run["metadata"]["name"]: measured(run) for run in fleet.list("analysisruns")}, cpu_seconds(fleet.coordinator.pid), time.monotonic()
+            time.sleep(RUNS_SECONDS)
+            cpu, took = cpu_seconds(fleet.coordinator.pid) - cpu, time.monotonic() - started
+            after = fleet.list("analysisruns")
+            figures["measurements_per_second"] = round(sum(measured(run) - before[run["metadata"]["name"]] for run in after) / took, 1)
+            figures["core_percent"] = round(cpu / took * 100, 1)
+            figures["coordinator"] = memory_kb(fleet.coordinator.pid)
+            figures["late"] = quantiles_ms(gap - interval for run in after for gap in gaps(run))
+            figures["not_running"] = sum(run["status"]["phase"] != "Running" for run in after)
+            figures["errors"] = sum(run["status"]["metricResults"][0].get("error", 0) for run in after)
+        finally:
+            prometheus.stop()
+            exporter.stop()
+            fleet.stop()
+    return figures
+
+
+def measured(run):
+    results = run.get("status", {}).get("metricResults")
+    return results[0].get("count", 0) if results else 0
+
+
+def gaps(run):
+    """Whole seconds, as the status has them."""
+    starts = [datetime.datetime.fromisoformat(m["startedAt"].replace("Z", "+00:00")) for m in run["status"]["metricResults"][0]["measurements"]]
+    return [(after - before).total_seconds() for before, after in zip(starts, starts[1:])]
+
+
 def programs(build):
     return {path.name.removeprefix("bench-"): path for path in sorted((build / "tests" / "bench").rglob("bench-*"))
             if path.is_file() and os.access(path, os.X_OK) and path.name.removeprefix("bench-") not in HELPERS}
@@ -281,7 +333,7 @@ def programs(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, edge-verdict, nodes; all without one")
+    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, edge-verdict, runs, nodes; all without one")
     parser.add_argument("--build", default="build")
     parser.add_argument("--nodes", type=int, default=100, help="of the benchmark nodes")
     parser.add_argument("--json", help="also write the figures to this file")
@@ -290,6 +342,7 @@ def main():
     benches = {name: (lambda path=path: json.loads(subprocess.run([path], check=True, capture_output=True, text=True, timeout=3000).stdout))
                for name, path in programs(build).items()}
     benches |= {"sizes": lambda: sizes(build), "whole": lambda: whole(build), "watch": lambda: watch_fan_out(build), "edge-verdict": lambda: edge_verdict(build),
+                "runs": lambda: many_runs(build),
                 "nodes": lambda: many_nodes(build, arguments.nodes)}
     # A connection is a file here and in the coordinator.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
