@@ -12,6 +12,7 @@
 #include "control/analysis/controller.h"
 #include "control/experiment/controller.h"
 #include "control/rollout/controller.h"
+#include "control/rollout/http_webhooks.h"
 #include "exposition/controller_metrics.h"
 #include "metrics/job_names.h"
 #include "metrics/surroundings.h"
@@ -55,6 +56,8 @@ struct Delivery::Impl {
         events(parts.loop, parts.api, "rollouts-controller"),
         step_plugins(parts.loop, std::move(parts.step_plugins)),
         metric_programs(parts.loop, std::move(parts.metric_plugins)),
+        webhooks(parts.loop, parts.api,
+                 [&client = parts.client](http::ClientRequest request) { return client.fetch(std::move(request)); }),
         rollout(rolloutContext(parts)),
         analysis(analysisContext(parts)),
         experiment({.loop = &parts.loop, .api = &parts.api, .events = &events, .caches = caches}),
@@ -72,6 +75,7 @@ struct Delivery::Impl {
             .caches = caches,
             .facts = control::peerFacts(),
             .step_plugins = &step_plugins,
+            .webhooks = &webhooks,
             .route_reports = parts.route_reports};
   }
   control::AnalysisContext analysisContext(const Parts& parts) {
@@ -112,6 +116,7 @@ struct Delivery::Impl {
   cluster::EventRecorder events;
   control::CommandPlugins step_plugins;
   metrics::MetricPrograms metric_programs;
+  control::HttpWebhooks webhooks;
   control::RolloutController rollout;
   control::AnalysisController analysis;
   control::ExperimentController experiment;

@@ -7,6 +7,7 @@
 #include "api/keys.h"
 #include "api/rollout_view.h"
 #include "api/template_hash.h"
+#include "api/webhooks.h"
 #include "json/serialize.h"
 
 namespace towpath::api {
@@ -47,6 +48,8 @@ model::Extensions decodeExtensions(const Value& rollout) {
   extensions.rejected_hash = annotation(rollout, kRejectedTemplate);
   extensions.limit_weight_to_ready = annotation(rollout, kWeightLimit) == "ready";
   extensions.ship_past_broken_stable = annotation(rollout, kBrokenStable) == "ship";
+  extensions.webhooks = decodeWebhooks(rollout);
+  extensions.webhook_gate = annotation(rollout, kWebhookGate);
   return extensions;
 }
 
@@ -60,6 +63,7 @@ void validateExtensions(const Value& rollout, FieldErrors& errors) {
         {FieldErrorKind::kNotSupported, fmt::format("metadata.annotations[{}]", one.annotation),
          fmt::format("Unsupported value: {}: supported values: {}", json::serialize(value), fmt::join(known, ", "))});
   }
+  validateWebhooks(rollout, errors);
 }
 
 void validateNewVersion(const Value& old, const Value& next, FieldErrors& errors) {

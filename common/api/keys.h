@@ -23,5 +23,7 @@ inline constexpr const char* kOnNewVersion = "towpath.dev/on-new-version";      
 inline constexpr const char* kRejectedTemplate = "towpath.dev/rejected-template";  // a hash; ours to write
 inline constexpr const char* kWeightLimit = "towpath.dev/weight-limit";            // "ready"
 inline constexpr const char* kBrokenStable = "towpath.dev/broken-stable";          // "ship"
+inline constexpr const char* kWebhooks = "towpath.dev/webhooks";                   // webhooks.h
+inline constexpr const char* kWebhookGate = "towpath.dev/webhook-gate";            // "<hash>/<step>"; ours to write
 
 }  // namespace towpath::api

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "model/webhook.h"
 
 namespace towpath::model {
 
@@ -20,6 +23,11 @@ struct Extensions {
   bool limit_weight_to_ready = false;
   // towpath.dev/broken-stable: ship. Neither steps nor weights wait for pods of a stable version that has too few.
   bool ship_past_broken_stable = false;
+
+  std::vector<Webhook> webhooks;  // towpath.dev/webhooks
+  // towpath.dev/webhook-gate: "<hash>/<index>", the last step of an update that no gate holds any more; "<hash>/begun":
+  // the first one holds it; "<hash>/done": its end was told. Written by the controller.
+  std::string webhook_gate;
 
   bool operator==(const Extensions&) const = default;
 };

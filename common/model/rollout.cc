@@ -25,7 +25,8 @@ struct StepText {
 };
 
 constexpr PauseReason kPauseReasons[] = {PauseReason::kCanaryPauseStep, PauseReason::kBlueGreenPause,
-                                         PauseReason::kInconclusiveAnalysisRun, PauseReason::kInconclusiveExperiment};
+                                         PauseReason::kInconclusiveAnalysisRun, PauseReason::kInconclusiveExperiment,
+                                         PauseReason::kWebhookGate};
 
 }  // namespace
 
@@ -60,6 +61,8 @@ const char* toString(PauseReason reason) {
       return "InconclusiveAnalysisRun";
     case PauseReason::kInconclusiveExperiment:
       return "InconclusiveExperiment";
+    case PauseReason::kWebhookGate:
+      return "WebhookGate";
   }
   return "";
 }

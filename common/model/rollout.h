@@ -239,6 +239,7 @@ enum class PauseReason : std::uint8_t {
   kBlueGreenPause,
   kInconclusiveAnalysisRun,
   kInconclusiveExperiment,
+  kWebhookGate,  // ours: a webhook holds the update
 };
 
 const char* toString(PauseReason reason);  // "CanaryPauseStep", …

@@ -26,6 +26,7 @@ struct Controllers {
     traffic::RouteReports reports = traffic::RouteReports::kNone;
     DecisionObserver observe_decision = {};
     ExperimentsBy experiments = ExperimentsBy::kController;  // kPlayers: no controller of ours touches them
+    Webhooks* webhooks = nullptr;
   };
 
   explicit Controllers(Parts parts)
@@ -48,6 +49,7 @@ struct Controllers {
                  .caches = caches(),
                  .facts = peerFacts(),
                  .step_plugins = parts.step_plugins,
+                 .webhooks = parts.webhooks,
                  .route_reports = parts.reports,
                  .observe_decision = std::move(parts.observe_decision)}),
         analysis({.loop = &parts.loop,

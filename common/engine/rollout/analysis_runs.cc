@@ -76,7 +76,8 @@ bool needsNewRun(const Pass& pass, const AnalysisRunView* run, const std::option
   const model::RolloutStatus& old = pass.old();
   const bool resumed = old.controller_pause && !hasPause(old, model::PauseReason::kCanaryPauseStep) &&
                        !hasPause(old, model::PauseReason::kBlueGreenPause) &&
-                       !hasPause(old, model::PauseReason::kInconclusiveAnalysisRun);
+                       !hasPause(old, model::PauseReason::kInconclusiveAnalysisRun) &&
+                       !hasPause(old, model::PauseReason::kWebhookGate);
   const bool open = told && told->name == run->name && told->phase == AnalysisPhase::kInconclusive;
   if (resumed && open) return true;
   return old.aborted_at.has_value() && !old.abort;  // a retry

@@ -156,6 +156,7 @@ bool previewIsReady(const Pass& pass) {
 
 void decideBlueGreen(Pass& pass) {
   restartPods(pass);
+  reconcileWebhooks(pass);
   scaleSets(pass);
   reconcilePause(pass);
   switchActive(pass);

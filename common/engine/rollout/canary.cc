@@ -101,6 +101,7 @@ void finish(Pass& pass) {
 
 void decideCanary(Pass& pass) {
   if (restartPods(pass)) return;
+  reconcileWebhooks(pass);
   reconcileMetadata(pass);
   collectHistory(pass);
   reconcilePingPong(pass);
@@ -112,7 +113,7 @@ void decideCanary(Pass& pass) {
   const bool paused_by_verdict = pass.intent.add.size() > pauses;
   const bool waits = paused_by_verdict || pass.hold_promotion || scaleSets(pass);
   const bool pausing = !waits && reconcilePauseStep(pass);
-  reconcileStepPlugins(pass, waits || pausing ? StepGate::kWaiting : StepGate::kOpen);
+  reconcileStepPlugins(pass, waits || pausing || pass.held ? StepGate::kWaiting : StepGate::kOpen);
   finish(pass);
 }
 

@@ -10,8 +10,8 @@ const model::CanaryStrategy& strategy(const Pass& pass) { return *pass.spec().ca
 
 // The setCanaryScale step in force: the last one at or before the current step, if none set it back.
 const model::SetCanaryScaleStep* canaryScale(const Pass& pass) {
-  if (!trafficRouted(pass) || isAborted(pass) || currentStep(pass) == nullptr) return nullptr;
-  for (std::int32_t i = stepIndex(pass); i >= 0; --i) {
+  if (!trafficRouted(pass) || isAborted(pass) || (currentStep(pass) == nullptr && !pass.held)) return nullptr;
+  for (std::int32_t i = stepIndex(pass) - (pass.held ? 1 : 0); i >= 0; --i) {
     const auto* scale = std::get_if<model::SetCanaryScaleStep>(&steps(pass)[static_cast<std::size_t>(i)]);
     if (scale != nullptr) return scale->match_traffic_weight ? nullptr : scale;
   }
@@ -81,6 +81,7 @@ std::int32_t weightBefore(const Pass& pass, std::int32_t index) {
 
 std::int32_t currentWeight(const Pass& pass) {
   if (isAborted(pass)) return 0;
+  if (pass.held) return weightBefore(pass, stepIndex(pass));
   if (currentStep(pass) == nullptr) return strategy(pass).maxWeight();
   return weightBefore(pass, stepIndex(pass) + 1);
 }

@@ -60,6 +60,10 @@ struct ActionText {
   std::string operator()(const RunStepPlugin& a) const {
     return fmt::format("step plugin {} (step {}): {}", a.name, a.index + 1, a.operation);
   }
+  std::string operator()(const CallWebhook& a) const {
+    return fmt::format("call webhook {} ({}) at {}", a.name, toString(a.type), a.point);
+  }
+  std::string operator()(const NoteWebhookGate& a) const { return fmt::format("note webhook gate '{}'", a.point); }
   std::string operator()(const EvictPod& a) const { return fmt::format("evict pod {}", a.name); }
   std::string operator()(const PatchStatus& a) const {
     const std::string step = a.next.current_step_index ? fmt::format(", step {}", *a.next.current_step_index) : "";

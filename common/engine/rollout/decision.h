@@ -186,6 +186,22 @@ struct RunStepPlugin {
   bool operator==(const RunStepPlugin&) const = default;
 };
 
+// Begins a call of a webhook. Nobody waits for it in this turn: its answer comes with World::webhook_calls, and is a
+// reason to look at the Rollout again.
+struct CallWebhook {
+  std::string name;
+  model::WebhookType type = model::WebhookType::kConfirmPromotion;
+  std::string point;
+  std::string phase;  // for the payload: "Waiting", "Progressing", "Succeeded", "Failed"
+  bool operator==(const CallWebhook&) const = default;
+};
+
+// Remembers how far webhooks let the update go (annotation towpath.dev/webhook-gate); "" forgets it.
+struct NoteWebhookGate {
+  std::string point;
+  bool operator==(const NoteWebhookGate&) const = default;
+};
+
 // Through the eviction subresource; 429 (a disruption budget) is no error.
 struct EvictPod {
   std::string name;
@@ -207,11 +223,12 @@ struct EmitEvent {
   bool operator==(const EmitEvent&) const = default;
 };
 
-using Action = std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, NoteWorkloadGeneration,
-                            ScaleWorkload, NoteRejected, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet,
-                            SetScaleDownDeadline, ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic,
-                            StartAnalysis, StopAnalysis, DeleteAnalysisRun, StartExperiment, StopExperiment,
-                            DeleteExperiment, RunStepPlugin, EvictPod, PatchStatus, EmitEvent>;
+using Action =
+    std::variant<CreateReplicaSet, SyncReplicaSet, SetEphemeralMetadata, NoteWorkloadGeneration, ScaleWorkload,
+                 NoteRejected, SetRolloutRevision, SetReplicasDefault, ScaleReplicaSet, SetScaleDownDeadline,
+                 ClearScaleDownDeadline, DeleteReplicaSet, SwitchService, SetTraffic, StartAnalysis, StopAnalysis,
+                 DeleteAnalysisRun, StartExperiment, StopExperiment, DeleteExperiment, RunStepPlugin, CallWebhook,
+                 NoteWebhookGate, EvictPod, PatchStatus, EmitEvent>;
 
 std::string toString(const Action& action);  // one line, for logs, `plan` and failing tests
 

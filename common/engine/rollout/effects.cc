@@ -130,6 +130,11 @@ struct Effect {
                                    .execution = a.execution,
                                    .answer = std::nullopt};
   }
+  void operator()(const CallWebhook& a) const {
+    std::erase_if(world.webhook_calls, [&a](const WebhookCall& call) { return call.name == a.name; });
+    world.webhook_calls.push_back({a.name, a.point, std::nullopt});
+  }
+  void operator()(const NoteWebhookGate& a) const { world.extensions.webhook_gate = a.point; }
   void operator()(const EvictPod& a) const {
     for (PodView& pod : world.pods) {
       if (pod.name == a.name) pod.terminating = true;

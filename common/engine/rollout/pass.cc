@@ -104,6 +104,7 @@ std::int32_t stepIndex(const Pass& pass) {
 }
 
 const model::Step* currentStep(const Pass& pass) {
+  if (pass.held) return nullptr;
   const auto index = static_cast<std::size_t>(stepIndex(pass));
   return index < steps(pass).size() ? &steps(pass)[index] : nullptr;
 }

@@ -37,6 +37,7 @@ struct Pass {
   model::RolloutStatus next;  // being built
   PauseIntent intent;
   std::vector<EmitEvent> after_patch;  // events that tell of what the patch made true
+  bool held = false;                   // a webhook: the current step must not begin
   bool hold_promotion = false;         // the routers have not taken over the last weight yet
   bool fast_deadline = false;          // blue-green: the new version was still within its scale-down delay
 
@@ -63,7 +64,8 @@ bool trafficRouted(const Pass& pass);  // a canary with at least one router
 const std::vector<model::Step>& steps(const Pass& pass);
 // As stored (0 if absent); past the last step while a full promotion or a rollback within the window skips them.
 std::int32_t stepIndex(const Pass& pass);
-const model::Step* currentStep(const Pass& pass);  // nullptr: no steps, or all are done
+// nullptr: no steps, all are done, or the one that comes next must not begin.
+const model::Step* currentStep(const Pass& pass);
 Sized sizeOf(const ReplicaSet* set);
 
 // ---- rollback (core-semantics 3.14) --------------------------------------------------------------------------------
@@ -142,6 +144,7 @@ bool experimentPassed(const Pass& pass);                                        
 bool experimentIsTakenUp(const Pass& pass);                                      // experiments.cc: of the current step
 std::vector<model::WeightDestination> experimentDestinations(const Pass& pass);  // experiments.cc: get traffic now
 enum class StepGate : std::uint8_t { kOpen, kWaiting };                   // may the current step begin and go on?
+void reconcileWebhooks(Pass& pass);                                       // webhooks.cc
 void reconcileStepPlugins(Pass& pass, StepGate gate);                     // step_plugins.cc
 void leaveStepPlugins(Pass& pass);                                        // step_plugins.cc: the attempt is over
 bool pluginStepCompleted(const Pass& pass, std::int32_t index);           // step_plugins.cc

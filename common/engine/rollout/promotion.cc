@@ -11,7 +11,7 @@ std::string rollbackReason(const Pass& pass) {
 std::optional<std::string> canaryReason(const Pass& pass) {
   const model::CanaryStrategy& canary = *pass.spec().canary();
   if (stableSet(pass) == nullptr) return "Initial deploy";
-  if (isAborted(pass) || pass.hold_promotion) return std::nullopt;
+  if (isAborted(pass) || pass.hold_promotion || pass.held) return std::nullopt;
   const ReplicaSet* fresh = newSet(pass);
   const bool by_threshold = canary.replica_progress_threshold && canary.replica_progress_threshold->value >= 0 &&
                             thresholdMet(canary.replica_progress_threshold, sizeOf(fresh), pass.wanted());

@@ -43,6 +43,7 @@ void scaleSets(Pass& pass) {
 
 void decideRecreate(Pass& pass) {
   if (restartPods(pass)) return;
+  reconcileWebhooks(pass);
   reconcileMetadata(pass);
   collectHistory(pass);
   reconcileCanaryServices(pass);

@@ -93,6 +93,22 @@ struct PluginCall {
   bool operator==(const PluginCall&) const = default;
 };
 
+// What a webhook answered: 2xx has passed. A call that could not be made has not.
+struct WebhookAnswer {
+  bool passed = false;
+  std::string message;  // "403 Forbidden: not today"
+  WallTime at{};
+  bool operator==(const WebhookAnswer&) const = default;
+};
+
+// The last call of a webhook of the Rollout.
+struct WebhookCall {
+  std::string name;
+  std::string point;                    // what it was asked about
+  std::optional<WebhookAnswer> answer;  // nullopt: it is under way
+  bool operator==(const WebhookCall&) const = default;
+};
+
 // Weights and managed routes as a router carries them.
 struct TrafficSetting {
   std::int32_t canary_weight = 0;
@@ -177,6 +193,7 @@ struct World {
   std::vector<ExperimentView> experiments;
   std::optional<ExperimentFailure> experiment_failure;
   std::optional<PluginCall> plugin_call;
+  std::vector<WebhookCall> webhook_calls;  // at most one for each webhook
   std::vector<PodView> pods;
   std::optional<CreateFailure> create_failure;
   std::optional<WorkloadView> workload;

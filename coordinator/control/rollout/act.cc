@@ -349,15 +349,31 @@ loop::Task<Result<void>> Actor::act(View& view, const rollout::RunStepPlugin& ac
   const Value& step = steps[static_cast<std::size_t>(action.index)]["plugin"];
   // The steps may be others by now than those that the plugin was called for.
   const Value config = step["name"].asStringView() == action.name ? step["config"] : Value();
-  plugin_calls_.begin({.uid = view.world.uid, .wake = [this, key = view.key()] { wake_(key); }}, action,
-                      {.name = action.name,
-                       .operation = action.operation,
-                       .index = action.index,
-                       .config = config,
-                       .status = action.status,
-                       .rollout = view.object});
+  calls_.plugins.begin({.uid = view.world.uid, .wake = [this, key = view.key()] { wake_(key); }}, action,
+                       {.name = action.name,
+                        .operation = action.operation,
+                        .index = action.index,
+                        .config = config,
+                        .status = action.status,
+                        .rollout = view.object});
   rollout::applyEffect(view.world, action, context_.loop->steadyNow());
   co_return {};
+}
+
+loop::Task<Result<void>> Actor::act(View& view, const rollout::CallWebhook& action) {
+  std::optional<api::WebhookSettings> settings = api::webhookSettings(view.object, action.name);
+  if (!settings) co_return {};  // taken out meanwhile: the next pass knows nothing of it any more
+  Value payload = webhookPayload(view.object, view.world, action, settings->metadata);
+  calls_.webhooks.begin(
+      {.uid = view.world.uid, .wake = [this, key = view.key()] { wake_(key); }}, action,
+      {.ns = view.world.namespace_name, .settings = *std::move(settings), .payload = std::move(payload)});
+  rollout::applyEffect(view.world, action, context_.loop->steadyNow());
+  co_return {};
+}
+
+loop::Task<Result<void>> Actor::act(View& view, const rollout::NoteWebhookGate& action) {
+  const Value point = action.point.empty() ? Value() : Value(action.point);
+  co_return co_await patchRollout(view, annotation(api::kWebhookGate, point), "");
 }
 
 loop::Task<Result<void>> Actor::act(View& view, const rollout::EvictPod& action) {

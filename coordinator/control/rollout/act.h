@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "control/rollout/context.h"
 #include "control/rollout/plugin_calls.h"
+#include "control/rollout/webhook_calls.h"
 #include "loop/task.h"
 
 namespace towpath::control {
@@ -20,9 +21,14 @@ struct ActEnd {
 
 class Actor {
  public:
-  // `wake` is called with the Rollout that an awaited answer of a plugin is for. Both outlive the actor.
-  Actor(const RolloutContext& context, PluginCalls& plugin_calls, std::function<void(cluster::ObjectKey)> wake)
-      : context_(context), plugin_calls_(plugin_calls), wake_(std::move(wake)) {}
+  // Calls that nobody waits for within a pass.
+  struct Calls {
+    PluginCalls& plugins;
+    WebhookCalls& webhooks;
+  };
+  // `wake` is called with the Rollout that an awaited answer is for. All of it outlives the actor.
+  Actor(const RolloutContext& context, Calls calls, std::function<void(cluster::ObjectKey)> wake)
+      : context_(context), calls_(calls), wake_(std::move(wake)) {}
 
   loop::Task<Result<ActEnd>> carryOut(View& view, rollout::Decision decision);
   // Asks the routers whether the data plane carries what was applied.
@@ -51,6 +57,8 @@ class Actor {
   loop::Task<Result<void>> act(View& view, const rollout::StopExperiment& action);    // act_experiments.cc
   loop::Task<Result<void>> act(View& view, const rollout::DeleteExperiment& action);  // act_experiments.cc
   loop::Task<Result<void>> act(View& view, const rollout::RunStepPlugin& action);
+  loop::Task<Result<void>> act(View& view, const rollout::CallWebhook& action);
+  loop::Task<Result<void>> act(View& view, const rollout::NoteWebhookGate& action);
   loop::Task<Result<void>> act(View& view, const rollout::EvictPod& action);
   loop::Task<Result<void>> act(View& view, const rollout::PatchStatus& action);
   loop::Task<Result<void>> act(View& view, const rollout::EmitEvent& action);
@@ -70,7 +78,7 @@ class Actor {
   void event(const View& view, rollout::EventType type, const std::string& reason, const std::string& message);
 
   const RolloutContext& context_;
-  PluginCalls& plugin_calls_;
+  Calls calls_;
   std::function<void(cluster::ObjectKey)> wake_;
 };
 

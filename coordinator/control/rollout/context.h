@@ -12,6 +12,7 @@
 #include "control/objects/writes.h"
 #include "control/rollout/facts.h"
 #include "control/rollout/step_plugin.h"
+#include "control/rollout/webhook.h"
 #include "engine/rollout/decision.h"
 #include "loop/loop.h"
 #include "traffic/registry.h"
@@ -29,6 +30,7 @@ struct RolloutContext {
   Caches caches;
   TemplateFacts facts;
   StepPlugins* step_plugins = nullptr;  // nullptr: there are none
+  Webhooks* webhooks = nullptr;         // nullptr: none passes
   traffic::RouteReports route_reports = traffic::RouteReports::kNone;
   DecisionObserver observe_decision = {};
 };

@@ -22,11 +22,13 @@ constexpr Duration kInvalidRetry = 10s;  // an invalid one: what it lacks may ha
 
 RolloutController::RolloutController(RolloutContext context, int workers)
     : context_(std::move(context)),
-      actor_(context_, plugin_calls_, [this](cluster::ObjectKey key) { controller_.queue().add(std::move(key)); }),
+      actor_(context_, {plugin_calls_, webhook_calls_},
+             [this](cluster::ObjectKey key) { controller_.queue().add(std::move(key)); }),
       controller_(*context_.loop, {.name = "rollout", .workers = workers},
                   [this](cluster::ObjectKey key) { return pass(std::move(key)); }),
       services_(context_),
       plugin_calls_(*context_.loop, context_.step_plugins),
+      webhook_calls_(*context_.loop, context_.webhooks),
       scope_(*context_.loop, "rollout controller") {}
 
 void RolloutController::start() { scope_.spawn(begin()); }
@@ -54,6 +56,7 @@ void RolloutController::listen() {
     if (!change.after) {
       traffic_.erase(change.meta().uid);
       plugin_calls_.forget(change.meta().uid);
+      webhook_calls_.forget(change.meta().uid);
       context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
                               "RolloutDeleted",
                               "Rollout " + change.meta().name + "/" + change.meta().ns + " is deleted.");
@@ -144,6 +147,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey 
   remember(view);
   if (const auto known = traffic_.find(view.world.uid); known != traffic_.end()) view.world.traffic = known->second;
   view.world.plugin_call = plugin_calls_.last(view.world.uid);
+  view.world.webhook_calls = webhook_calls_.calls(view.world.uid);
   view.world.traffic.verified = co_await actor_.verifyTraffic(view);
   co_return co_await turn(view);
 }

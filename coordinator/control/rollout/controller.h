@@ -51,6 +51,7 @@ class RolloutController {
   ServiceController services_;
   std::vector<cluster::Cache::Listener> listeners_;
   PluginCalls plugin_calls_;
+  WebhookCalls webhook_calls_;
   loop::Scope scope_;  // last: its tasks go first
 };
 

@@ -15,8 +15,9 @@
 namespace towpath::control {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNotCopied = {api::kLastApplied,     api::kRevision, api::kRevisionHistory,
-                                                        api::kDesiredReplicas, api::kNotified, api::kRejectedTemplate};
+constexpr std::array<std::string_view, 8> kNotCopied = {api::kLastApplied,     api::kRevision,   api::kRevisionHistory,
+                                                        api::kDesiredReplicas, api::kNotified,   api::kRejectedTemplate,
+                                                        api::kWebhooks,        api::kWebhookGate};
 
 // The shape of "is", not its place: sorted by age, then by name.
 bool olderThan(const Value* a, const Value* b) {

@@ -115,8 +115,8 @@ class MeddlingApi final : public cluster::ObjectApi {
 // One process, with what meddles between it and the API.
 struct Coordinator {
   Coordinator(loop::Loop& loop, cluster::ObjectApi& inner, metrics::ProviderContext providers,
-              traffic::RouteReports reports, StepPlugins* step_plugins)
-      : api(loop, inner), controllers({loop, api, std::move(providers), step_plugins, reports}) {}
+              traffic::RouteReports reports, StepPlugins* step_plugins, Webhooks* webhooks = nullptr)
+      : api(loop, inner), controllers({loop, api, std::move(providers), step_plugins, reports, {}, ExperimentsBy::kController, webhooks}) {}
 
   MeddlingApi api;
   Controllers controllers;
@@ -128,7 +128,7 @@ struct Harness {
     providers.loop = &loop;
   }
 
-  void start() { coordinator = std::make_unique<Coordinator>(loop, api, providers, reports, step_plugins); }
+  void start() { coordinator = std::make_unique<Coordinator>(loop, api, providers, reports, step_plugins, webhooks); }
   void crash() { coordinator.reset(); }
 
   template <class T>
@@ -253,6 +253,7 @@ struct Harness {
   metrics::ProviderContext providers;
   traffic::RouteReports reports = traffic::RouteReports::kNone;
   StepPlugins* step_plugins = nullptr;
+  Webhooks* webhooks = nullptr;
   std::string broken_image = "broken";
   std::unique_ptr<Coordinator> coordinator;
 };
