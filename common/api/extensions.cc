@@ -66,14 +66,14 @@ void validateExtensions(const Value& rollout, FieldErrors& errors) {
   validateWebhooks(rollout, errors);
 }
 
-void validateNewVersion(const Value& old, const Value& next, FieldErrors& errors) {
+void validateNewVersion(const Value& old, const Value& next, const IsOlder& is_older, FieldErrors& errors) {
   if (decodeExtensions(next).on_new_version != model::OnNewVersion::kReject) return;
   const Value& pod_template = next["spec"]["template"];
   if (canonicalTemplate(old["spec"]["template"]) == canonicalTemplate(pod_template)) return;
   const model::RolloutStatus status = decodeRolloutStatus(old);
   if (!updateInProgress(status)) return;
   const std::string hash = podTemplateHash(pod_template, status.collision_count);
-  if (hash == status.stable_rs || hash == status.current_pod_hash) return;
+  if (hash == status.stable_rs || hash == status.current_pod_hash || is_older(hash, status.stable_rs)) return;
   errors.push_back(forbiddenValue(
       "spec.template", fmt::format("an update to {} is in progress and {} is \"reject\": wait for its end or abort it",
                                    status.current_pod_hash, kOnNewVersion)));

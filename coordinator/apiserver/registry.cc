@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "apiserver/definition.h"
+#include "apiserver/new_version_rule.h"
 #include "apiserver/scale.h"
 #include "apiserver/selector.h"
 #include "apiserver/strategy.h"
@@ -85,7 +86,9 @@ Answer<void> chooseState(const ListAt& at, store::Revision newest, store::ListQu
 
 }  // namespace
 
-Registry::Registry(loop::Loop& loop, store::Store& store) : loop_(loop), store_(store) {}
+Registry::Registry(loop::Loop& loop, store::Store& store) : loop_(loop), store_(store) {
+  addValidator(cluster::kRollouts.storageName(), newVersionRule(store));
+}
 Registry::~Registry() = default;
 
 loop::Task<Result<void>> Registry::start() {

@@ -241,7 +241,6 @@ void checkRollouts(const Kind& kind, const Value* old, const Value& object, std:
   api::FieldErrors errors;
   if (name == "Rollout") {
     errors = api::validateRollout(object);
-    if (old != nullptr) api::validateNewVersion(*old, object, errors);
   } else if (name == "AnalysisTemplate" || name == "ClusterAnalysisTemplate" || name == "AnalysisRun") {
     errors = api::validateAnalysis(object);
   }

@@ -179,9 +179,11 @@ TEST_CASE("on-new-version: reject refuses a third template, and only while an up
       "image: v2}]}}}, status: {currentPodHash: two, stableRS: one}}");
   Value next = old;
   next["spec"]["template"]["spec"]["containers"] = yaml("[{name: a, image: v3}]");
-  const auto refused = [](const Value& before, const Value& after) {
+  std::string older;  // than the stable version
+  const auto refused = [&older](const Value& before, const Value& after) {
     FieldErrors errors;
-    validateNewVersion(before, after, errors);
+    validateNewVersion(
+        before, after, [&older](const std::string& hash, const std::string&) { return hash == older; }, errors);
     return !errors.empty();
   };
   CHECK(refused(old, next));
@@ -192,6 +194,9 @@ TEST_CASE("on-new-version: reject refuses a third template, and only while an up
   Value back = old;
   back["status"]["stableRS"] = podTemplateHash(next["spec"]["template"]);
   CHECK(!refused(back, next));
+  older = podTemplateHash(next["spec"]["template"]);
+  CHECK(!refused(old, next));
+  older.clear();
   Value aborted = old;
   aborted["status"]["abort"] = true;
   CHECK(!refused(aborted, next));

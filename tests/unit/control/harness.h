@@ -116,7 +116,9 @@ class MeddlingApi final : public cluster::ObjectApi {
 struct Coordinator {
   Coordinator(loop::Loop& loop, cluster::ObjectApi& inner, metrics::ProviderContext providers,
               traffic::RouteReports reports, StepPlugins* step_plugins, Webhooks* webhooks = nullptr)
-      : api(loop, inner), controllers({loop, api, std::move(providers), step_plugins, reports, {}, ExperimentsBy::kController, webhooks}) {}
+      : api(loop, inner),
+        controllers(
+            {loop, api, std::move(providers), step_plugins, reports, {}, ExperimentsBy::kController, webhooks}) {}
 
   MeddlingApi api;
   Controllers controllers;

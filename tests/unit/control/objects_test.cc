@@ -286,4 +286,28 @@ TEST_CASE("on-new-version: reject is refused where it is written, and a queued t
   harness.until("v3 is under way", [&] { return harness.sizes().find("v3") != std::string::npos; });
 }
 
+TEST_CASE("on-new-version: reject lets the way back to an older version in") {
+  Harness harness;
+  harness.apply(cluster::kRollouts, rolloutYaml("shop", "{canary: {}}"));
+  harness.start();
+  harness.untilPhase("Healthy");
+  harness.settle(2s);
+  harness.setImage("v2");
+  harness.untilPhase("Healthy");
+  const auto write = [&](const std::string& text) {
+    return harness.run(
+        harness.api.patch(cluster::kRollouts, "default", "shop", cluster::PatchType::kMerge, yaml(text)));
+  };
+  const auto setImage = [&](const std::string& image) {
+    return write("{spec: {template: {spec: {containers: [{name: web, image: " + image + "}]}}}}");
+  };
+  REQUIRE(write("{metadata: {annotations: {towpath.dev/on-new-version: reject}}, spec: {minReadySeconds: 500}}"));
+  REQUIRE(setImage("v3"));
+  harness.until("v3 is under way", [&] { return harness.sizes().find("v3") != std::string::npos; });
+  const auto refused = setImage("v4");
+  REQUIRE(!refused);
+  CHECK(describe(refused.error()).find("an update to") != std::string::npos);
+  CHECK(setImage("v1"));
+}
+
 }  // namespace towpath::control
