@@ -3,8 +3,11 @@
 #include "tls/x509.h"
 // After x509.h, which decides what the structures show.
 #include <mbedtls/ssl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -29,6 +32,18 @@ constexpr std::uint16_t kGroups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDT
 constexpr mbedtls_ecp_group_id kGroups[] = {MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_CURVE25519,
                                             MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_NONE};
 #endif
+
+constexpr std::size_t kLargeRecord = 2048;
+constexpr std::size_t kBufferHead = 512;  // the record counters live there
+
+// The pages of a buffer past its head hold nothing while no record is in it; they come back as zeros when they are
+// touched again.
+void giveBack(unsigned char* buffer, std::size_t size) {
+  static const auto kPage = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto from = (reinterpret_cast<std::uintptr_t>(buffer) + kBufferHead + kPage - 1) / kPage * kPage;
+  const auto to = (reinterpret_cast<std::uintptr_t>(buffer) + size) / kPage * kPage;
+  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+}
 }  // namespace
 
 struct ServerContext::Impl {
@@ -56,6 +71,7 @@ struct ServerSession::Impl {
   Result<void> handshake();
   Result<void> finishHandshake();
   Result<void> readAll(std::string& plain);
+  void slim(std::size_t record);
 
   ServerContext::Impl& context;
   Ssl ssl;
@@ -64,6 +80,7 @@ struct ServerSession::Impl {
   bool done = false;
   bool resumed = false;
   bool peer_closed = false;
+  bool grown = false;  // a large record went through since the buffers were slimmed
   std::optional<Identity> client;
 };
 
@@ -244,6 +261,23 @@ Result<void> ServerSession::Impl::readAll(std::string& plain) {
   }
 }
 
+// mbedTLS keeps two buffers of 17 KB for a connection's whole life, and each page that a large record has touched stays
+// resident: of 10,000 agents, most of the coordinator's memory. A small record after large ones says that the
+// connection has come to rest.
+void ServerSession::Impl::slim(std::size_t record) {
+  if (!done || record >= kLargeRecord) {
+    grown = true;
+    return;
+  }
+  mbedtls_ssl_context& all = *ssl.get();
+  if (!grown || all.in_left != 0 || all.in_offt != nullptr || all.out_left != 0) {
+    return;
+  }
+  giveBack(all.in_buf, MBEDTLS_SSL_IN_CONTENT_LEN);
+  giveBack(all.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);
+  grown = false;
+}
+
 ServerSession::ServerSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ServerSession::~ServerSession() = default;
 
@@ -253,16 +287,19 @@ Result<void> ServerSession::receive(std::string_view cipher, std::string& plain)
   if (!impl_->done) result = impl_->handshake();
   if (result && impl_->done) result = impl_->readAll(plain);
   impl_->input = {};
+  if (result) impl_->slim(cipher.size());
   return result;
 }
 
 Result<void> ServerSession::send(std::string_view plain) {
+  const std::size_t size = plain.size();
   if (!impl_->done) return fail(ErrorKind::kInternal, "the handshake is not done");
   while (!plain.empty()) {
     const int count = mbedtls_ssl_write(impl_->ssl.get(), bytesOf(plain), plain.size());
     if (count <= 0) return std::unexpected(mbedError("TLS record", count));
     plain.remove_prefix(static_cast<std::size_t>(count));
   }
+  impl_->slim(size);
   return {};
 }
 

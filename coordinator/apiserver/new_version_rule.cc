@@ -16,12 +16,12 @@ constexpr const char* kHashLabel = "rollouts-pod-template-hash";
 std::map<std::string, std::string> creationsOf(const store::Store& store, const Value& rollout) {
   std::map<std::string, std::string> creations;
   const std::string uid(cluster::uidOf(rollout));
-  const auto sets = store.list(cluster::kReplicaSets.storageName(),
-                               {.ns = std::string(cluster::namespaceOf(rollout)),
-                                .filter = [&uid](const cluster::StoredObject& set) {
-                                  const cluster::OwnerRef* owner = set.meta().controllerOwner();
-                                  return owner != nullptr && owner->uid == uid && !set.meta().deleting;
-                                }});
+  const auto sets =
+      store.list(cluster::kReplicaSets.storageName(),
+                 {.ns = std::string(cluster::namespaceOf(rollout)), .filter = [&uid](const cluster::StoredObject& set) {
+                    const cluster::OwnerRef* owner = set.meta().controllerOwner();
+                    return owner != nullptr && owner->uid == uid && !set.meta().deleting;
+                  }});
   if (!sets) return creations;
   for (const cluster::ObjectRef& set : sets->items) {
     const std::string* hash = set->meta().label(kHashLabel);

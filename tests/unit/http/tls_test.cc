@@ -183,6 +183,24 @@ TEST_CASE("tls: large bodies both ways and a long stream") {
   CHECK(fixture.fetch(request).value().body.size() == 15000000);
 }
 
+TEST_CASE("tls: small and large bodies in turn on one connection come through whole, whatever rests between them") {
+  TlsFixture fixture(keys().options(tls::ClientAuth::kNone),
+                     [](Request& request, ResponseWriter& response) -> Task<void> {
+                       Result<std::string> body = co_await request.body(1u << 20);
+                       co_await response.send(200, {}, body.value_or("no body"));
+                     });
+  ClientRequest request = fixture.request();
+  request.method = "POST";
+  for (const std::size_t size : {1, 100'000, 1, 1, 16'384, 16'385, 200, 3000, 2, 500'000, 1}) {
+    request.body.clear();
+    for (std::size_t i = 0; i < size; ++i) request.body += static_cast<char>('a' + (i * 7 + size) % 26);
+    const Result<Response> answer = fixture.fetch(request);
+    REQUIRE(answer);
+    CHECK((answer->body == request.body));
+  }
+  CHECK(fixture.server->stats().tls_full == 1);
+}
+
 TEST_CASE("tls: a renewed certificate serves new connections") {
   TlsFixture fixture(keys().options(tls::ClientAuth::kNone));
   tls::ServerContextOptions renewed = keys().options(tls::ClientAuth::kNone);
