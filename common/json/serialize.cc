@@ -258,10 +258,15 @@ void serializeTo(const Value& value, std::string& out) {
   out.back() = '}';
 }
 
+// Texts are kept for long, and one that grew to its length has room for up to twice as much: it grows elsewhere.
 std::string serialize(const Value& value) {
-  std::string out;
-  serializeTo(value, out);
-  return out;
+  constexpr std::size_t kScratchMax = 256u << 10;
+  thread_local std::string scratch;
+  scratch.clear();
+  serializeTo(value, scratch);
+  std::string text(scratch);
+  if (scratch.capacity() > kScratchMax) scratch = {};
+  return text;
 }
 
 std::string serializePretty(const Value& value, int indent) {

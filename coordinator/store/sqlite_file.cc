@@ -196,7 +196,7 @@ Result<void> SqliteFile::migrate() {
   sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   const std::string pragmas = fmt::format(
       "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous={}; "
-      "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit={}; PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY;",
+      "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit={}; PRAGMA cache_size=-256; PRAGMA temp_store=MEMORY;",
       options_.durability == Durability::kFull ? "FULL" : "NORMAL", options_.wal_bytes_max);
   if (auto set = execute(pragmas); !set) return set;
   // Counts the WAL's pages for tidy(); it replaces SQLite's own checkpoint, which would run within a commit.
