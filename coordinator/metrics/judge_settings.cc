@@ -100,8 +100,9 @@ Result<JudgeSettings> readJudgeSettings(const Value& config) {
   settings.route = reader.text("route");
   settings.canary = reader.text("canary");
   settings.stable = reader.text("stable");
+  const bool of_series = !config["metrics"].isNull();
   for (const auto& [key, hash] : {std::pair{"canary", &settings.canary}, std::pair{"stable", &settings.stable}}) {
-    if (hash->empty())
+    if (hash->empty() && !of_series)
       reader.fail(key, "the pod template hash of this version is wanted: an argument with podTemplateHashValue");
   }
   if (!settings.canary.empty() && settings.canary == settings.stable)
@@ -122,7 +123,18 @@ Result<JudgeSettings> readJudgeSettings(const Value& config) {
   sequential.min_windows = static_cast<int>(reader.number("minWindows", 2, 1, kWindowsMax));
   settings.classical.pass = reader.number("pass", settings.classical.pass, 0, 100);
   settings.classical.marginal = reader.number("marginal", settings.classical.marginal, 0, 100);
+  Reader weights(config["groupWeights"], "groupWeights.");
+  for (const auto& [group, weight] : config["groupWeights"].asObject())
+    settings.classical.group_weights[group] = weights.number(group.c_str(), 0, 0, 100);
+  if (weights.error()) return std::unexpected(*weights.error());
+  if (of_series && !classical) reader.fail("metrics", "only `method: classical` compares series of other providers");
   if (reader.error()) return std::unexpected(*reader.error());
+  if (of_series) {
+    Result<std::vector<SeriesSource>> series = readSeries(config["metrics"]);
+    if (!series) return std::unexpected(series.error());
+    settings.series = std::move(*series);
+    return settings;
+  }
   if (const auto error = readErrors(config["errors"], settings)) return std::unexpected(*error);
   if (const auto error = readLatency(config["latency"], settings)) return std::unexpected(*error);
   if (sequential.metrics.empty())

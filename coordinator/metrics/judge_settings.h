@@ -10,6 +10,7 @@
 #include "base/value.h"
 #include "judge/classical.h"
 #include "judge/sequential.h"
+#include "metrics/judge_series.h"
 
 namespace towpath::metrics {
 
@@ -28,6 +29,7 @@ struct JudgeSettings {
   std::vector<double> quantiles;        // of latency that are compared; empty: latency is not
   judge::SequentialOptions sequential;  // metrics: errors first, then one a quantile
   judge::ClassicalOptions classical;
+  std::vector<SeriesSource> series;  // not empty: the classical method on these, and not on the proxies' counters
   std::uint64_t windows() const { return static_cast<std::uint64_t>(duration / window); }
 };
 

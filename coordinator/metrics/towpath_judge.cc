@@ -17,6 +17,7 @@
 #include "json/serialize.h"
 #include "metrics/judge_windows.h"
 #include "metrics/providers.h"
+#include "metrics/registry.h"
 
 namespace towpath::metrics {
 namespace {
@@ -69,12 +70,17 @@ Value evidenceOf(const judge::Report& report) {
 
 class TowpathJudge final : public Provider {
  public:
-  explicit TowpathJudge(const ProviderContext& context) : loop_(*context.loop), traffic_(*context.traffic) {}
+  explicit TowpathJudge(const ProviderContext& context) : context_(context), loop_(*context.loop) {}
 
   loop::Task<model::Measurement> start(MetricRequest request) override {
     const WallTime now = loop_.steadyNow();
     const Result<JudgeSettings> settings = readJudgeSettings(request.provider["plugin"]["towpath/judge"]);
     if (!settings) co_return analysis::failedMeasurement(describe(settings.error()), now, now);
+    if (settings->series.empty() && !context_.traffic) {
+      co_return analysis::failedMeasurement(
+          "no proxy of ours counts requests here: compare series of other providers (metrics, with method: classical)",
+          now, now);
+    }
     const std::int64_t window_ms = settings->window / 1ms;
     // Whole windows only, and none that had begun before.
     const std::int64_t from = (toMs(loop_.wallNow()) / window_ms + 1) * window_ms;
@@ -94,6 +100,8 @@ class TowpathJudge final : public Provider {
     if (!number(measurement, kFrom) || !number(measurement, kUntil))
       co_return analysis::failedMeasurement("the measurement's metadata was lost", started, now);
     const bool classical = settings->method == JudgeMethod::kClassical;
+    if (!settings->series.empty()) co_return co_await lookAtSeries(request, std::move(measurement), *settings);
+    if (!context_.traffic) co_return analysis::failedMeasurement("no proxy of ours counts requests here", started, now);
     co_return classical ? lookClassically(request, std::move(measurement), *settings)
                         : look(request, std::move(measurement), *settings);
   }
@@ -145,9 +153,14 @@ class TowpathJudge final : public Provider {
                           const JudgeSettings& settings) const;
   model::Measurement lookClassically(const MetricRequest& request, model::Measurement measurement,
                                      const JudgeSettings& settings) const;
+  loop::Task<model::Measurement> lookAtSeries(const MetricRequest& request, model::Measurement measurement,
+                                              const JudgeSettings& settings) const;
+  void waitForTheEnd(model::Measurement& measurement, const JudgeSettings& settings) const;
+  void finishClassically(model::Measurement& measurement, const JudgeSettings& settings,
+                         const std::vector<judge::SeriesMetric>& series) const;
 
+  const ProviderContext& context_;
   loop::Loop& loop_;
-  const TrafficSource& traffic_;
 };
 
 model::Measurement TowpathJudge::look(const MetricRequest& request, model::Measurement measurement,
@@ -165,7 +178,7 @@ model::Measurement TowpathJudge::look(const MetricRequest& request, model::Measu
   const std::int64_t complete = toMs(loop_.wallNow() - settings.settle);
   bool decided = false;
   for (int i = 0; i < kWindowsAtOnce && until + window_ms <= complete && !decided; ++i, until += window_ms) {
-    const BothVersions traffic = trafficOf(traffic_, request.ns, settings, fromMs(until));
+    const BothVersions traffic = trafficOf(*context_.traffic, request.ns, settings, fromMs(until));
     const Duration start = std::chrono::milliseconds(until - from);
     if (const Result<void> seen = judge.observe(judgeWindow(settings, traffic, start)); !seen) {
       finish(measurement, AnalysisPhase::kError, describe(seen.error()));
@@ -199,8 +212,7 @@ model::Measurement TowpathJudge::look(const MetricRequest& request, model::Measu
 model::Measurement TowpathJudge::lookClassically(const MetricRequest& request, model::Measurement measurement,
                                                  const JudgeSettings& settings) const {
   if (!isOver(measurement, settings)) {
-    measurement.resume_at = std::chrono::ceil<std::chrono::seconds>(
-        measurement.started_at.value_or(loop_.steadyNow()) + settings.duration + settings.window + settings.settle);
+    waitForTheEnd(measurement, settings);
     return measurement;
   }
   std::vector<judge::SeriesMetric> series;
@@ -208,8 +220,33 @@ model::Measurement TowpathJudge::lookClassically(const MetricRequest& request, m
   for (std::uint64_t i = 0; i < settings.windows(); ++i) {
     const WallTime start = fromMs(from) + settings.window * static_cast<std::int64_t>(i);
     if (start - fromMs(from) < settings.sequential.warm_up) continue;
-    appendTo(series, settings, trafficOf(traffic_, request.ns, settings, start));
+    appendTo(series, settings, trafficOf(*context_.traffic, request.ns, settings, start));
   }
+  finishClassically(measurement, settings, series);
+  return measurement;
+}
+
+loop::Task<model::Measurement> TowpathJudge::lookAtSeries(const MetricRequest& request, model::Measurement measurement,
+                                                          const JudgeSettings& settings) const {
+  if (!isOver(measurement, settings)) {
+    waitForTheEnd(measurement, settings);
+    co_return measurement;
+  }
+  const auto series = co_await askForSeries(context_, request, settings.series);
+  if (series)
+    finishClassically(measurement, settings, *series);
+  else
+    finish(measurement, AnalysisPhase::kError, describe(series.error()));
+  co_return measurement;
+}
+
+void TowpathJudge::waitForTheEnd(model::Measurement& measurement, const JudgeSettings& settings) const {
+  measurement.resume_at = std::chrono::ceil<std::chrono::seconds>(
+      measurement.started_at.value_or(loop_.steadyNow()) + settings.duration + settings.window + settings.settle);
+}
+
+void TowpathJudge::finishClassically(model::Measurement& measurement, const JudgeSettings& settings,
+                                     const std::vector<judge::SeriesMetric>& series) const {
   const judge::ClassicalReport report = judge::judgeClassically(series, settings.classical);
   measurement.value = fmt::format("{:.4g}", report.score);
   for (const judge::SeriesResult& metric : report.metrics)
@@ -229,13 +266,11 @@ model::Measurement TowpathJudge::lookClassically(const MetricRequest& request, m
       finishWithoutEvidence(measurement, settings, report.reason);
       break;
   }
-  return measurement;
 }
 
 }  // namespace
 
 std::unique_ptr<Provider> makeTowpathJudge(const ProviderContext& context) {
-  if (!context.traffic) return nullptr;
   return std::make_unique<TowpathJudge>(context);
 }
 

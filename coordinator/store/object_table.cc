@@ -216,7 +216,8 @@ void ObjectTable::dropStaged() {
 
 bool ObjectTable::overLimits(MonoTime now) const {
   if (history_.empty()) return false;
-  return history_.size() > limits_.changes || history_bytes_ > limits_.bytes || now - history_.front().at > limits_.age;
+  const std::size_t bytes_max = std::min(std::max(live_bytes_, kHistoryBytesLeast), limits_.bytes);
+  return history_.size() > limits_.changes || history_bytes_ > bytes_max || now - history_.front().at > limits_.age;
 }
 
 void ObjectTable::forgetOldest(Compaction& into) {

@@ -22,8 +22,10 @@ namespace towpath::store {
 
 struct HistoryLimits {
   std::size_t changes = 20000;
-  std::size_t bytes = 16u << 20;  // texts that nothing but the history keeps
-  Duration age = 15min;           // by the loop's clock; of changes loaded at start, since the start
+  // Texts that nothing but the history keeps: at most as many as live objects have, since listing those anew costs a
+  // client no more than that; but 2 MB in any case.
+  std::size_t bytes = 16u << 20;
+  Duration age = 15min;  // by the loop's clock; of changes loaded at start, since the start
 };
 
 struct StagedChange {
@@ -49,6 +51,8 @@ struct Compaction {
   std::vector<Revision> rows;
   Revision compacted = 0;
 };
+
+inline constexpr std::size_t kHistoryBytesLeast = 2u << 20;
 
 class ObjectTable {
  public:

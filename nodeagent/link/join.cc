@@ -26,6 +26,10 @@ Result<Joining> prepare(const IdentityFiles& files, const std::string& node_name
   return joining;
 }
 
+// The session and the reports go over connections with a certificate: this one is never used again, and would only cost
+// the coordinator memory.
+const http::Headers kOnlyOnce{{"Connection", "close"}};
+
 Result<wire::EnrolReply> readReply(const Result<std::string>& answer, const std::string& pinned) {
   if (!answer) return std::unexpected(answer.error());
   Result<wire::EnrolReply> reply = wire::decodeEnrolReply(*answer);
@@ -55,7 +59,8 @@ loop::Task<Result<Identity>> joinWithToken(loop::Loop& loop, Dialer& dialer, con
                                                      .node = options.info});
   Duration bound = options.redial_first;
   for (;;) {
-    Result<wire::EnrolReply> reply = readReply(co_await dialer.post("/agent/v1/enrol", body), token->ca_sha256);
+    Result<wire::EnrolReply> reply =
+        readReply(co_await dialer.post("/agent/v1/enrol", body, kOnlyOnce), token->ca_sha256);
     if (reply) {
       co_return Identity{.node_name = options.node_name,
                          .node_uid = std::move(reply->node_uid),

@@ -45,6 +45,7 @@ class SteadyTraffic final : public TrafficSource {
 struct Bench {
   loop::VirtualLoop loop;
   SteadyTraffic traffic;
+  ProviderContext context{.loop = &loop, .fetch = {}, .traffic = &traffic};
   MetricRequest request{.ns = "default", .run_name = "run", .run_uid = "u", .attempt = 1, .metric = {}, .provider = {}};
 
   explicit Bench(std::string_view settings = "") {
@@ -52,9 +53,7 @@ struct Bench {
         "{plugin: {towpath/judge: {service: shop, canary: c, stable: s" + std::string(settings) + "}}}";
     request.provider = *json::parseYamlDocument(text);
   }
-  std::unique_ptr<Provider> provider() {
-    return std::move(*makeProvider(request.provider, {.loop = &loop, .fetch = {}, .traffic = &traffic}));
-  }
+  std::unique_ptr<Provider> provider() { return std::move(*makeProvider(request.provider, context)); }
   model::Measurement start() { return loop::blockOn(loop, provider()->start(request)); }
   model::Measurement resume(model::Measurement measurement) {
     // A status keeps whole seconds.
