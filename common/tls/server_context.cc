@@ -2,6 +2,7 @@
 
 #include "tls/x509.h"
 // After x509.h, which decides what the structures show.
+#include <malloc.h>
 #include <mbedtls/ssl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,8 +38,9 @@ constexpr std::size_t kLargeRecord = 2048;
 constexpr std::size_t kBufferHead = 512;  // the record counters live there
 
 // The pages of a buffer past its head hold nothing while no record is in it; they come back as zeros when they are
-// touched again.
-void giveBack(unsigned char* buffer, std::size_t size) {
+// touched again. `buffer`: as it was allocated.
+void giveBack(unsigned char* buffer) {
+  const std::size_t size = malloc_usable_size(buffer);
   static const auto kPage = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto from = (reinterpret_cast<std::uintptr_t>(buffer) + kBufferHead + kPage - 1) / kPage * kPage;
   const auto to = (reinterpret_cast<std::uintptr_t>(buffer) + size) / kPage * kPage;
@@ -273,8 +275,8 @@ void ServerSession::Impl::slim(std::size_t record) {
   if (!grown || all.in_left != 0 || all.in_offt != nullptr || all.out_left != 0) {
     return;
   }
-  giveBack(all.in_buf, MBEDTLS_SSL_IN_CONTENT_LEN);
-  giveBack(all.out_buf, MBEDTLS_SSL_OUT_CONTENT_LEN);
+  giveBack(all.in_buf);
+  giveBack(all.out_buf);
   grown = false;
 }
 

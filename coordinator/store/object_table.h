@@ -23,7 +23,7 @@ namespace towpath::store {
 struct HistoryLimits {
   std::size_t changes = 20000;
   // Texts that nothing but the history keeps: at most as many as live objects have, since listing those anew costs a
-  // client no more than that; but 2 MB in any case.
+  // client no more than that; but 1 MB in any case.
   std::size_t bytes = 16u << 20;
   Duration age = 15min;  // by the loop's clock; of changes loaded at start, since the start
 };
@@ -52,7 +52,7 @@ struct Compaction {
   Revision compacted = 0;
 };
 
-inline constexpr std::size_t kHistoryBytesLeast = 2u << 20;
+inline constexpr std::size_t kHistoryBytesLeast = 1u << 20;
 
 class ObjectTable {
  public:

@@ -23,15 +23,17 @@ std::vector<std::string> around(double mean, int count = 30) {
 
 std::string metric(const std::string& name, const std::string& more = "") {
   const auto question = [&](const char* version) {
-    return fmt::format("{{prometheus: {{address: 'http://prom:9090', query: '{}{{version=\"{}\"}}', rangeQuery: {{start: "
-                       "'now() - duration(\"30m\")', end: 'now()', step: 1m}}}}}}",
-                       name, version);
+    return fmt::format(
+        "{{prometheus: {{address: 'http://prom:9090', query: '{}{{version=\"{}\"}}', rangeQuery: {{start: "
+        "'now() - duration(\"30m\")', end: 'now()', step: 1m}}}}}}",
+        name, version);
   };
   return fmt::format("{{name: {}, canary: {}, stable: {}{}}}", name, question("new"), question("old"), more);
 }
 
 std::string judgeOf(const std::string& metrics, const std::string& more = "") {
-  return fmt::format("{{plugin: {{towpath/judge: {{method: classical, duration: 10m, metrics: [{}]{}}}}}}}", metrics, more);
+  return fmt::format("{{plugin: {{towpath/judge: {{method: classical, duration: 10m, metrics: [{}]{}}}}}}}", metrics,
+                     more);
 }
 
 // To its end, with a new provider for each look, as the engine does.

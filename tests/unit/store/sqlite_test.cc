@@ -117,14 +117,14 @@ TEST_CASE("changes are forgotten by bytes as well") {
   CHECK(store->stats().live_bytes < 11000);
 }
 
-TEST_CASE("the history is no larger than what is live, but 2 MB in any case") {
+TEST_CASE("the history is no larger than what is live, but 1 MB in any case") {
   TemporaryDirectory directory;
   loop::UvLoop loop;
   auto store = openIn(loop, directory).value();
   const std::string text(10000, 'x');
   for (int i = 0; i < 300; ++i) CHECK(commit(loop, *store, putting(podKey("a"), text)).has_value());
-  CHECK(store->stats().history_bytes > 2'000'000);
-  CHECK(store->stats().history_bytes < 2'200'000);
+  CHECK(store->stats().history_bytes > 1'000'000);
+  CHECK(store->stats().history_bytes < 1'100'000);
   for (int i = 0; i < 300; ++i) CHECK(commit(loop, *store, putting(podKey(std::to_string(i)), text)).has_value());
   for (int i = 0; i < 350; ++i) CHECK(commit(loop, *store, putting(podKey("a"), text)).has_value());
   CHECK(store->stats().history_bytes > 2'900'000);
