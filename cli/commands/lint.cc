@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/manifest_files.h"
 #include "json/serialize.h"
+#include "metrics/own_settings.h"
 
 namespace towpath::cli {
 namespace {
@@ -51,7 +52,7 @@ int lintFiles(const LintOptions& options) {
   }
   std::vector<lint::Finding> findings = std::move(read.broken);
   const auto missing = options.strict ? lint::Missing::kError : lint::Missing::kWarning;
-  for (lint::Finding& finding : lint::lint(read.documents, missing)) findings.push_back(std::move(finding));
+  for (lint::Finding& finding : lint::lint(read.documents, missing, metrics::checkOwnSettings)) findings.push_back(std::move(finding));
   const auto errors = std::ranges::count(findings, lint::Severity::kError, &lint::Finding::severity);
   const auto warnings = std::ssize(findings) - errors;
   if (json) {

@@ -5,12 +5,14 @@
 #include "base/value.h"
 #include "lint/document.h"
 #include "lint/finding.h"
+#include "lint/lint.h"
 
 namespace towpath::lint {
 
 struct Bench {
   const Documents& documents;
   Findings& findings;
+  const ProviderCheck& check_provider;
 };
 
 // apiVersion, kind, name, and the schema of our own kinds. False: nothing more can be said of the object.

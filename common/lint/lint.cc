@@ -34,11 +34,11 @@ void checkKind(const Document& document, Bench bench) {
 
 }  // namespace
 
-std::vector<Finding> lint(const std::vector<Document>& documents, Missing missing) {
+std::vector<Finding> lint(const std::vector<Document>& documents, Missing missing, const ProviderCheck& check) {
   Findings findings(missing);
   const Documents all(documents);
   for (const Document& document : documents) {
-    if (checkShape(document, findings)) checkKind(document, {all, findings});
+    if (checkShape(document, findings)) checkKind(document, {all, findings, check});
   }
   checkTwice(documents, findings);
   return findings.take();

@@ -9,14 +9,21 @@
 //   - JSONPath, durations, patterns
 //   - what is referred to: Services with their selectors, templates, routes and what they name
 
+#include <functional>
 #include <vector>
 
+#include "base/error.h"
+#include "base/value.h"
 #include "lint/document.h"
 #include "lint/finding.h"
 
 namespace towpath::lint {
 
-// In the order of files and lines.
-std::vector<Finding> lint(const std::vector<Document>& documents, Missing missing = Missing::kWarning);
+// What a provider of the coordinator's own says of its settings: kInvalid with the field below its name.
+using ProviderCheck = std::function<Result<void>(const Value& provider)>;
+
+// In the order of files and lines. Without `check` nothing is said of plugins' settings.
+std::vector<Finding> lint(const std::vector<Document>& documents, Missing missing = Missing::kWarning,
+                          const ProviderCheck& check = {});
 
 }  // namespace towpath::lint

@@ -18,7 +18,27 @@ namespace {
 
 constexpr const char* kMetrics = "spec.metrics";
 
-void checkMetrics(const Document& document, const api::ArgumentValues& known, Findings& findings) {
+// An argument without a value stays as it is written, and what is said of such a text is of no interest.
+void checkSettings(const Document& document, std::size_t index, api::ArgumentValues known, Bench bench) {
+  const Value& provider = document.object["spec"]["metrics"][index]["provider"];
+  const Object& plugins = provider["plugin"].asObject();
+  if (!bench.check_provider || plugins.empty()) return;
+  for (const Tag& tag : tagsOf(provider, "")) {
+    if (tag.text.starts_with("args.")) known.emplace(tag.text.substr(5), "{{" + tag.text + "}}");
+  }
+  const Result<Value> substituted = api::substituteArguments(provider, known);
+  if (!substituted) return;
+  const Result<void> checked = bench.check_provider(*substituted);
+  if (checked) return;
+  const std::string& name = plugins.begin()->key;
+  const Value& culprit = json::fieldAt((*substituted)["plugin"][name], checked.error().field);
+  if (culprit.asStringView().find("{{") != std::string_view::npos) return;
+  const std::string plugin = json::joinPath(json::joinPath(kMetrics, index) + ".provider.plugin", name);
+  bench.findings.error(document, plugin + "." + checked.error().field, checked.error().message);
+}
+
+void checkMetrics(const Document& document, const api::ArgumentValues& known, Bench bench) {
+  Findings& findings = bench.findings;
   const Array& metrics = document.object["spec"]["metrics"].asArray();
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     for (const Problem& problem : metricProblems(metrics[i], known)) {
@@ -27,6 +47,7 @@ void checkMetrics(const Document& document, const api::ArgumentValues& known, Fi
       problem.severity == Severity::kError ? findings.error(document, path, problem.message)
                                            : findings.warning(document, path, problem.message);
     }
+    checkSettings(document, i, known, bench);
   }
 }
 
@@ -128,7 +149,7 @@ void checkTemplate(const Document& document, Bench bench) {
   if (closure.complete() && !has_metrics) bench.findings.error(document, kMetrics, "no metrics specified");
   checkArguments(document, bench.findings);
   checkTags(document, closure, bench);
-  checkMetrics(document, declaredValues(closure), bench.findings);
+  checkMetrics(document, declaredValues(closure), bench);
   checkJudged(document, bench.findings);
   if (closure.complete() && takersOf(document, bench).empty()) checkRules(document, closure, bench.findings);
 }
@@ -146,7 +167,7 @@ void checkRun(const Document& document, Bench bench) {
     findings.error(document, json::joinPath("spec.args", i),
                    fmt::format("argument \"{}\" was not supplied: give it a value", args[i]["name"].asStringView()));
   }
-  checkMetrics(document, declaredValues(alone), findings);
+  checkMetrics(document, declaredValues(alone), bench);
   checkJudged(document, findings);
   checkRules(document, alone, findings);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -29,6 +30,14 @@ class Reader {
     if (read >= least && read <= most) return read;
     fail(key, fmt::format("a number from {:g} to {:g} is wanted", least, most));
     return otherwise;
+  }
+
+  // A setting that is not read would leave a comparison other than the one that was meant.
+  void refuseUnknown(std::initializer_list<std::string_view> known) {
+    for (const auto& [key, value] : config_.asObject()) {
+      if (std::ranges::find(known, std::string_view(key)) == known.end())
+        fail(key.c_str(), fmt::format("is not known: the settings are {}", fmt::join(known, ", ")));
+    }
   }
 
   Duration duration(const char* key, Duration otherwise, Duration least) {
@@ -67,6 +76,7 @@ void readChoices(Reader& reader, JudgeSettings& settings) {
 std::optional<Error> readErrors(const Value& config, JudgeSettings& settings) {
   if (const Value& enabled = config["enabled"]; !enabled.isNull()) settings.errors = enabled.asBool(true);
   Reader reader(config, "errors.");
+  reader.refuseUnknown({"enabled", "smallestPoints", "smallestRatio"});
   judge::MetricOptions metric{.name = "errors"};
   metric.smallest_ratio = reader.number("smallestRatio", metric.smallest_ratio, 1.01, 1000);
   metric.smallest_difference = reader.number("smallestPoints", metric.smallest_difference * 100, 0.001, 99) / 100;
@@ -77,6 +87,7 @@ std::optional<Error> readErrors(const Value& config, JudgeSettings& settings) {
 std::optional<Error> readLatency(const Value& config, JudgeSettings& settings) {
   if (config.isNull()) return std::nullopt;
   Reader reader(config, "latency.");
+  reader.refuseUnknown({"quantiles", "smallestRatio"});
   const double smallest = reader.number("smallestRatio", 1.1, 1.01, 1000);
   if (config["quantiles"].isNull()) settings.quantiles = {0.5, 0.95};
   for (const Value& quantile : config["quantiles"].asArray()) settings.quantiles.push_back(quantile.asDouble(-1));
@@ -96,6 +107,9 @@ std::optional<Error> readLatency(const Value& config, JudgeSettings& settings) {
 Result<JudgeSettings> readJudgeSettings(const Value& config) {
   JudgeSettings settings;
   Reader reader(config);
+  reader.refuseUnknown({"burst", "canary", "duration", "errors", "falseAbort", "groupWeights", "latency", "marginal",
+                        "method", "metrics", "minRequests", "minWindows", "missed", "onNoEvidence", "pass", "route",
+                        "service", "settle", "stable", "warmUp", "window"});
   settings.service = reader.text("service");
   settings.route = reader.text("route");
   settings.canary = reader.text("canary");

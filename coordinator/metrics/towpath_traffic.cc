@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "engine/analysis/assess.h"
+#include "metrics/own_settings.h"
 #include "metrics/providers.h"
 
 namespace towpath::metrics {
@@ -148,6 +149,12 @@ class TowpathTraffic final : public Provider {
 };
 
 }  // namespace
+
+Result<void> checkTrafficSettings(const Value& config) {
+  const Result<Settings> settings = readSettings(config);
+  if (!settings) return std::unexpected(settings.error());
+  return {};
+}
 
 std::unique_ptr<Provider> makeTowpathTraffic(const ProviderContext& context) {
   if (!context.traffic) return nullptr;

@@ -72,6 +72,31 @@ def test_a_file_that_is_no_yaml_does_not_hide_the_others(tmp_path):
     assert nothing.returncode == 1 and "holds no object" in nothing.stderr
 
 
+JUDGE = """apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: verdict}
+spec:
+  args: [{name: canary}, {name: stable}, {name: window, value: 10s}]
+  metrics:
+    - name: verdict
+      provider:
+        plugin:
+          towpath/judge: {canary: "{{args.canary}}", stable: "{{args.stable}}", window: "{{args.window}}"}
+"""
+
+
+def test_the_settings_of_our_own_providers_are_checked():
+    """An argument that is open yet is not held against them; one with a value is read with it."""
+    assert towpath("lint", "-f", "-", stdin=JUDGE).returncode == 0
+    unknown = towpath("lint", "-f", "-", stdin=JUDGE.replace('window: "', 'windows: "'))
+    assert unknown.returncode == 1
+    assert "spec.metrics[0].provider.plugin[towpath/judge].windows: is not known: the settings are burst, " in unknown.stdout
+    short = towpath("lint", "-f", "-", stdin=JUDGE.replace("value: 10s", "value: 10ms"))
+    assert short.returncode == 1 and "towpath/judge].window: a duration of at least 1s is wanted" in short.stdout
+    traffic = towpath("lint", "-f", "-", stdin=JUDGE.replace("towpath/judge: {", "towpath/traffic: {metric: errors, "))
+    assert traffic.returncode == 1 and "plugin[towpath/traffic]." in traffic.stdout
+
+
 def test_a_trace_gives_measurements_and_the_second_of_the_verdict(template, tmp_path):
     trace = tmp_path / "incident.csv"
     trace.write_text("time,error-ratio\n0,0.01\n15,0.2\n60,0.2\n")
