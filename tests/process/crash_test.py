@@ -138,6 +138,21 @@ def test_coordinator_killed_fifty_times_during_rollouts(new_fleet):
     wait_until(lambda: len(pids_of(fleet)) == 2, 30, "exactly two processes")
 
 
+def test_what_a_node_said_and_a_dying_coordinator_lost_is_said_again(new_fleet):
+    """A report is acknowledged some milliseconds before its routes are written. What such a death takes away, the node's share of the route, is taken
+    away here by hand."""
+    fleet = new_fleet(1)
+    fleet.start()
+    deploy_and_serve(fleet, "told", [{"setWeight": 50}, {"pause": {}}])
+    shares = lambda: (fleet.get("httproute", "told").get("status", {}).get("towpath") or {}).get("nodes", [])
+    wait_until(shares, what="the node has told its share")
+    fleet.kubectl("patch", "httproute", "told", "--subresource=status", "--type=merge", "-p", '{"status":{"towpath":null}}')
+    assert not shares()
+    fleet.coordinator.kill()
+    fleet.start_coordinator()
+    wait_until(shares, 60, "the node tells it again")
+
+
 def test_agent_killed_and_back_leaves_instances_and_traffic_alone(new_fleet):
     fleet = new_fleet(nodes=1).start()
     deploy_and_serve(fleet, "shop", [{"setWeight": 50}, {"pause": {}}])

@@ -80,6 +80,17 @@ Act drawFault(Random& random, const Scenario& scenario, Duration at) {
   return act;
 }
 
+// What a version that waits has to outlive: an update, another version while it goes on, and a coordinator that dies.
+void drawWait(Random random, Scenario& scenario) {
+  const Value& policy = scenario.rollout["metadata"]["annotations"]["towpath.dev/on-new-version"];
+  if (policy.isNull() || !random.percent(60)) return;
+  const Duration begins = random.between(20s, 60s);
+  const Duration waits = begins + random.between(2s, 25s);
+  scenario.acts.push_back({.at = begins, .kind = ActKind::kSetImage, .amount = 2});
+  scenario.acts.push_back({.at = waits, .kind = ActKind::kSetImage, .amount = 3});
+  scenario.acts.push_back({.at = waits + random.between(500ms, 10s), .kind = ActKind::kCrash, .amount = 1});
+}
+
 void drawActs(Random random, Scenario& scenario) {
   Duration at = random.between(0s, 30s);
   Random people = random.fork("people");
@@ -94,6 +105,7 @@ void drawActs(Random random, Scenario& scenario) {
   for (int i = 0; i < faults; ++i) {
     scenario.acts.push_back(drawFault(misfortune, scenario, misfortune.between(0s, scenario.active)));
   }
+  drawWait(random.fork("wait"), scenario);
   std::ranges::sort(scenario.acts, {}, [](const Act& act) { return std::tuple(act.at, act.kind, act.amount); });
 }
 
