@@ -76,7 +76,8 @@ struct Delivery::Impl {
             .facts = control::peerFacts(),
             .step_plugins = &step_plugins,
             .webhooks = &webhooks,
-            .route_reports = parts.route_reports};
+            .route_reports = parts.route_reports,
+            .status_delay = parts.status_delay};
   }
   control::AnalysisContext analysisContext(const Parts& parts) {
     return {.loop = &parts.loop,

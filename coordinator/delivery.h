@@ -33,7 +33,8 @@ class Delivery {
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
     std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};
     traffic::RouteReports route_reports = traffic::RouteReports::kNone;
-    std::string ns;               // the only one that is looked at; empty: all
+    Duration status_delay = Duration::zero();  // of a Rollout's counts: control/rollout/status_delay.h
+    std::string ns;                            // the only one that is looked at; empty: all
     std::string object_selector;  // of labels: which Rollouts, templates, runs and experiments are ours; empty: all
   };
   // What it refers to outlives it.

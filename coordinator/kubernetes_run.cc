@@ -29,6 +29,9 @@ namespace {
 
 constexpr Duration kShutdownGrace = 5s;
 
+// The API server is what a cluster runs out of first: of a Rollout's counts of pods, one write in a while is enough.
+constexpr Duration kStatusDelay = 3s;
+
 // Nobody counts requests for us here: a metric that asks for them finds no data.
 class NoTraffic final : public metrics::TrafficSource {
  public:
@@ -84,6 +87,7 @@ class OnKubernetes {
                    .traffic = traffic_,
                    .step_plugins = stepPlugins(config),
                    .metric_plugins = metricPlugins(config),
+                   .status_delay = kStatusDelay,
                    .ns = config_.ns,
                    .object_selector = instanceSelector(config_.instance_id)}),
         pages_({.delivery = delivery_, .api = api_, .lease_api = lease_api_, .working = working_}),

@@ -52,7 +52,8 @@ int lintFiles(const LintOptions& options) {
   }
   std::vector<lint::Finding> findings = std::move(read.broken);
   const auto missing = options.strict ? lint::Missing::kError : lint::Missing::kWarning;
-  for (lint::Finding& finding : lint::lint(read.documents, missing, metrics::checkOwnSettings)) findings.push_back(std::move(finding));
+  for (lint::Finding& finding : lint::lint(read.documents, missing, metrics::checkOwnSettings))
+    findings.push_back(std::move(finding));
   const auto errors = std::ranges::count(findings, lint::Severity::kError, &lint::Finding::severity);
   const auto warnings = std::ssize(findings) - errors;
   if (json) {

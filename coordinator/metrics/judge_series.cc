@@ -49,8 +49,8 @@ std::optional<std::string> wrongEffects(const Value& config, judge::SeriesMetric
 
 std::optional<std::string> wrongWith(const Value& config, SeriesSource& source) {
   judge::SeriesMetric& metric = source.metric;
-  constexpr std::string_view kKnown[] = {"canary", "critical",    "direction",      "effectSize", "groups", "mustHaveData",
-                                         "name",   "nanStrategy", "removeOutliers", "stable"};
+  constexpr std::string_view kKnown[] = {"canary",       "critical", "direction",   "effectSize",     "groups",
+                                         "mustHaveData", "name",     "nanStrategy", "removeOutliers", "stable"};
   for (const auto& [key, value] : config.asObject()) {
     if (std::ranges::find(kKnown, std::string_view(key)) == std::end(kKnown))
       return fmt::format("{}: is not known: the settings are {}", key, fmt::join(kKnown, ", "));

@@ -107,9 +107,9 @@ std::optional<Error> readLatency(const Value& config, JudgeSettings& settings) {
 Result<JudgeSettings> readJudgeSettings(const Value& config) {
   JudgeSettings settings;
   Reader reader(config);
-  reader.refuseUnknown({"burst", "canary", "duration", "errors", "falseAbort", "groupWeights", "latency", "marginal",
-                        "method", "metrics", "minRequests", "minWindows", "missed", "onNoEvidence", "pass", "route",
-                        "service", "settle", "stable", "warmUp", "window"});
+  reader.refuseUnknown({"burst",    "canary", "duration", "errors",      "falseAbort", "groupWeights", "latency",
+                        "marginal", "method", "metrics",  "minRequests", "minWindows", "missed",       "onNoEvidence",
+                        "pass",     "route",  "service",  "settle",      "stable",     "warmUp",       "window"});
   settings.service = reader.text("service");
   settings.route = reader.text("route");
   settings.canary = reader.text("canary");

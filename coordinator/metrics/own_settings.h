@@ -6,7 +6,8 @@
 
 namespace towpath::metrics {
 
-// `provider`: as a metric has it. kInvalid with the field below {plugin: {<name>: …}}; fine as well: another's provider.
+// `provider`: as a metric has it. kInvalid with the field below {plugin: {<name>: …}}; fine as well: another's
+// provider.
 Result<void> checkOwnSettings(const Value& provider);
 
 Result<void> checkTrafficSettings(const Value& config);  // towpath_traffic.cc

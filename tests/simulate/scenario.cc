@@ -164,6 +164,7 @@ void drawVersions(Random& shape, Scenario& scenario) {
 Scenario drawOne(const Random& random, const Scenario& like) {
   Scenario scenario{.seed = like.seed, .profile = like.profile, .ns = like.ns, .poison = like.poison};
   scenario.reports = like.reports;
+  scenario.status_delay = like.status_delay;
   Random shape = random.fork("shape");
   drawVersions(shape, scenario);
   scenario.diligent = shape.percent(45);
@@ -198,6 +199,7 @@ Scenario drawScenario(std::uint64_t seed, Profile profile) {
   const bool reports = random.fork("reports").percent(60);
   Scenario like{.seed = seed, .profile = profile};
   if (reports) like.reports = traffic::RouteReports::kExpected;
+  if (random.fork("status delay").percent(40)) like.status_delay = 3s;
   Scenario scenario = drawOne(random, like);
   drawNeighbours(random.fork("neighbours"), scenario);
   return scenario;

@@ -104,6 +104,7 @@ struct Scenario {
   std::vector<Value> templates;
   std::vector<Value> other_steps;  // for kEditSteps: an array each
   traffic::RouteReports reports = traffic::RouteReports::kNone;
+  Duration status_delay = Duration::zero();  // of the coordinator, as on Kubernetes
 
   std::vector<Act> acts;   // by time
   Duration active{};       // people act and things fail until then

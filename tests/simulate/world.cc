@@ -136,7 +136,8 @@ control::Controllers::Parts World::controllersFor(FaultyApi& api) {
           .reports = scenario_.reports,
           .observe_decision = [this](const rollout::World& world, const rollout::Decision& decision,
                                      WallTime now) { decided(world, decision, now); },
-          .experiments = control::ExperimentsBy::kPlayers};
+          .experiments = control::ExperimentsBy::kPlayers,
+          .status_delay = scenario_.status_delay};
 }
 
 void World::decided(const rollout::World& world, const rollout::Decision& decision, WallTime now) {

@@ -27,6 +27,7 @@ struct Controllers {
     DecisionObserver observe_decision = {};
     ExperimentsBy experiments = ExperimentsBy::kController;  // kPlayers: no controller of ours touches them
     Webhooks* webhooks = nullptr;
+    Duration status_delay = Duration::zero();
   };
 
   explicit Controllers(Parts parts)
@@ -51,6 +52,7 @@ struct Controllers {
                  .step_plugins = parts.step_plugins,
                  .webhooks = parts.webhooks,
                  .route_reports = parts.reports,
+                 .status_delay = parts.status_delay,
                  .observe_decision = std::move(parts.observe_decision)}),
         analysis({.loop = &parts.loop,
                   .api = &parts.api,

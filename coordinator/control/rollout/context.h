@@ -32,6 +32,7 @@ struct RolloutContext {
   StepPlugins* step_plugins = nullptr;  // nullptr: there are none
   Webhooks* webhooks = nullptr;         // nullptr: none passes
   traffic::RouteReports route_reports = traffic::RouteReports::kNone;
+  Duration status_delay = Duration::zero();  // status_delay.h
   DecisionObserver observe_decision = {};
 };
 

@@ -29,6 +29,7 @@ RolloutController::RolloutController(RolloutContext context, int workers)
       services_(context_),
       plugin_calls_(*context_.loop, context_.step_plugins),
       webhook_calls_(*context_.loop, context_.webhooks),
+      status_delay_(context_.status_delay),
       scope_(*context_.loop, "rollout controller") {}
 
 void RolloutController::start() { scope_.spawn(begin()); }
@@ -57,6 +58,7 @@ void RolloutController::listen() {
       traffic_.erase(change.meta().uid);
       plugin_calls_.forget(change.meta().uid);
       webhook_calls_.forget(change.meta().uid);
+      status_delay_.forget(change.meta().uid);
       context_.events->record(cluster::subjectOf(cluster::kRollouts, change.meta()), cluster::EventType::kNormal,
                               "RolloutDeleted",
                               "Rollout " + change.meta().name + "/" + change.meta().ns + " is deleted.");
@@ -159,6 +161,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
     rollout::Decision decision = rollout::decide(view.world, now);
     if (context_.observe_decision) context_.observe_decision(view.world, decision, now);
     const std::optional<WallTime> look_again_at = decision.look_again_at;
+    const Duration status_waits = status_delay_.hold(view.world, decision, context_.loop->now());
     const Result<ActEnd> end = co_await actor_.carryOut(view, std::move(decision));
     if (view.world.traffic.applied) traffic_[view.world.uid] = view.world.traffic;
     if (!end) co_return std::unexpected(end.error());
@@ -166,6 +169,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
     if (view.world.generation != generation) co_return cluster::PassEnd{Duration::zero()};
     if (end->decide_again) continue;
     Duration again = view.world.invalid ? kInvalidRetry : kResync;
+    if (status_waits > Duration::zero()) again = std::min(again, status_waits);
     if (look_again_at) again = std::clamp(Duration(*look_again_at - now), Duration(1ms), again);
     co_return cluster::PassEnd{again};
   }

@@ -12,6 +12,7 @@
 #include "control/rollout/act.h"
 #include "control/rollout/context.h"
 #include "control/rollout/services.h"
+#include "control/rollout/status_delay.h"
 #include "loop/scope.h"
 
 namespace towpath::control {
@@ -52,6 +53,7 @@ class RolloutController {
   std::vector<cluster::Cache::Listener> listeners_;
   PluginCalls plugin_calls_;
   WebhookCalls webhook_calls_;
+  StatusDelay status_delay_;
   loop::Scope scope_;  // last: its tasks go first
 };
 
