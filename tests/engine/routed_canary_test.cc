@@ -329,6 +329,29 @@ TEST_CASE("dynamicStableScale: stable shrinks after the traffic has moved, and g
   CHECK(s.selector(ServiceRole::kCanary) == "v1");
 }
 
+TEST_CASE("dynamicStableScale: weights that are written do not take from stable what the routers were given for it") {
+  Scenario s(routedCanary({setWeight(75), pause()}), 4);
+  strategy(s).dynamic_stable_scale = true;
+  s.world.extensions.limit_weight_to_ready = true;
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  REQUIRE(s.weight() == 75);
+  // As a controller finds it that died after it had given all traffic back to v1, and before it wrote that: v2 has lost
+  // its pods, v1 was not made smaller yet.
+  s.set("v1").replicas = 4;
+  s.runPods("v1", 4);
+  s.runPods("v2", 0);
+  s.world.traffic = {};
+  s.actions.clear();
+  s.settle();
+  CHECK(s.weight() == 0);
+  for (const Action& action : s.actions) {
+    const auto* scaled = std::get_if<ScaleReplicaSet>(&action);
+    CHECK_FALSE((scaled != nullptr && scaled->name == s.set("v1").name && scaled->to < 4));
+  }
+}
+
 TEST_CASE("dynamicStableScale: an abort before the canary had any weight gives it none, whatever stable lacks") {
   Scenario s(routedCanary({setWeight(25), pause()}), 4);
   strategy(s).dynamic_stable_scale = true;

@@ -190,6 +190,16 @@ TEST_CASE("a template that waits starts when the update has ended, also if the c
   CHECK(outcome.at_rest == "Paused, v2 is stable");
 }
 
+TEST_CASE("ping-pong: a version that waited is not put behind the service that everybody is still sent to") {
+  const Outcome outcome =
+      played({.strategy = "{canary: {pingPong: {pingService: shop-ping, pongService: shop-pong},"
+                          " trafficRouting: {plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}}}}",
+              .annotations = "{towpath.dev/on-new-version: queue}",
+              .acts = {{60s, kSetImage, 2}, {63s, kSetImage, 3}},
+              .healths = {kGood, kGood, kGood}});
+  CHECK(outcome.at_rest == "Healthy, v3 is stable");
+}
+
 TEST_CASE("header routes go with an abort, and come back when somebody takes them away") {
   const std::string strategy = fmt::format(
       "{{canary: {{{}, steps: [{{setWeight: 20}}, {{setHeaderRoute: {{name: header, match: [{{headerName: X-Version,"
