@@ -109,8 +109,8 @@ loop::Task<void> EventRecorder::write(Pending pending) {
     Value patch;
     patch["count"] = series.count + 1;
     patch["lastTimestamp"] = at;
-    const Result<ObjectRef> counted =
-        co_await api_.patch(kEvents, ns, series.event_name, PatchType::kMerge, std::move(patch));
+    const Result<ObjectRef> counted = co_await api_.patch(kEvents, ns, series.event_name, PatchType::kMerge,
+                                                          std::move(patch), {.urgency = Urgency::kIdle});
     if (counted) {
       ++series.count;
       co_return;
@@ -134,7 +134,7 @@ loop::Task<void> EventRecorder::write(Pending pending) {
   event["firstTimestamp"] = at;
   event["lastTimestamp"] = at;
   event["count"] = 1;
-  const Result<ObjectRef> created = co_await api_.create(kEvents, std::move(event));
+  const Result<ObjectRef> created = co_await api_.create(kEvents, std::move(event), {.urgency = Urgency::kIdle});
   if (created) {
     series.event_name = (*created)->meta().name;
     series.count = 1;

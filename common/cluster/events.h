@@ -28,7 +28,7 @@ EventSubject subjectOf(const Resource& resource, const ObjectMeta& meta);
 
 class EventRecorder {
  public:
-  static constexpr std::size_t kQueue = 1000;        // unwritten events; more are dropped
+  static constexpr std::size_t kQueue = 4000;        // unwritten events; more are dropped
   static constexpr int kBurst = 25;                  // per object, refilled by one each kRefill
   static constexpr Duration kRefill = 5min;          //
   static constexpr int kSimilar = 10;                // events of one reason within kSimilarWindow before they combine

@@ -37,8 +37,9 @@ enum class PatchType { kJson, kMerge, kStrategicMerge };
 enum class DryRun { kNo, kYes };
 enum class Propagation { kBackground, kForeground, kOrphan };
 
-// Urgent: what takes traffic or pods away from a version that is being aborted. It passes what waits for a rate limit.
-enum class Urgency { kNormal, kUrgent };
+// Where a rate limit makes writes wait. Urgent: what takes traffic or pods away from a version that is being aborted;
+// it passes what waits. Idle: what tells people of the work (Events); it waits for the work, but for one in ten.
+enum class Urgency { kNormal, kUrgent, kIdle };
 
 struct WriteOptions {
   DryRun dry_run = DryRun::kNo;

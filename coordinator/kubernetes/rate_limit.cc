@@ -14,18 +14,40 @@ void RateLimit::refill() {
   filled_ = now;
 }
 
-// Gives tokens to those who wait, urgent ones first, and comes back when there is one for the next.
+RateLimit::Queue& RateLimit::queueOf(cluster::Urgency urgency) {
+  switch (urgency) {
+    case cluster::Urgency::kUrgent:
+      return urgent_;
+    case cluster::Urgency::kNormal:
+      return normal_;
+    case cluster::Urgency::kIdle:
+      return idle_;
+  }
+  return normal_;
+}
+
+// The queue whose first is the next; nullptr: nobody waits.
+RateLimit::Queue* RateLimit::next() {
+  if (!urgent_.empty()) return &urgent_;
+  const bool idles_turn = normal_.empty() || passed_idle_ >= kIdleEvery - 1;
+  if (!idle_.empty() && idles_turn) return &idle_;
+  return normal_.empty() ? nullptr : &normal_;
+}
+
+// Gives tokens to those who wait, and comes back when there is one for the next.
 void RateLimit::pump() {
   refill();
-  while (!urgent_.empty() || !normal_.empty()) {
-    Queue& queue = urgent_.empty() ? normal_ : urgent_;
-    const double needed = urgent_.empty() ? 1 + options_.reserve : 1;
+  while (Queue* const first = next()) {
+    Queue& queue = *first;
+    const double needed = first == &urgent_ ? 1 : 1 + options_.reserve;
     if (tokens_ < needed) {
       const auto wait = std::chrono::duration<double>((needed - tokens_) / options_.per_second);
       timer_ = loop_.startTimer(std::chrono::ceil<std::chrono::microseconds>(wait), [this] { pump(); });
       return;
     }
     tokens_ -= 1;
+    if (first == &idle_) passed_idle_ = 0;
+    if (first == &normal_ && !idle_.empty()) ++passed_idle_;
     queue.front()->granted.set();
     queue.pop_front();
   }
@@ -33,7 +55,7 @@ void RateLimit::pump() {
 
 loop::Task<void> RateLimit::take(cluster::Urgency urgency) {
   if (options_.per_second <= 0) co_return;
-  Queue& queue = urgency == cluster::Urgency::kUrgent ? urgent_ : normal_;
+  Queue& queue = queueOf(urgency);
   Ticket ticket(loop_);
   queue.push_back(&ticket);
   // Whoever is cancelled while it waits leaves the queue.

@@ -1,6 +1,7 @@
 #pragma once
 // RateLimit: how many requests a second we send at most (a token bucket). Urgent ones (an abort, a weight on its way to
-// zero) pass all that wait, and a part of the burst is kept for them.
+// zero) pass all that wait, and a part of the burst is kept for them. Idle ones (Events) go when no other waits, and as
+// every tenth, so that they do not starve.
 
 #include <list>
 
@@ -27,7 +28,7 @@ class RateLimit {
 
   // Finishes when the request may go.
   loop::Task<void> take(cluster::Urgency urgency);
-  std::size_t waiting() const { return urgent_.size() + normal_.size(); }
+  std::size_t waiting() const { return urgent_.size() + normal_.size() + idle_.size(); }
 
  private:
   struct Ticket {
@@ -35,6 +36,9 @@ class RateLimit {
     loop::Event granted;
   };
   using Queue = std::list<Ticket*>;
+  static constexpr int kIdleEvery = 10;
+  Queue& queueOf(cluster::Urgency urgency);
+  Queue* next();
   void refill();
   void pump();
 
@@ -42,7 +46,8 @@ class RateLimit {
   RateLimitOptions options_;
   double tokens_;
   MonoTime filled_;
-  Queue urgent_, normal_;  // in order of arrival
+  Queue urgent_, normal_, idle_;  // in order of arrival
+  int passed_idle_ = 0;           // normal ones that went while an idle one waited
   loop::Timer timer_;
 };
 

@@ -21,8 +21,8 @@ bool scaleStable(Pass& pass) {
   if (stable == nullptr || newIsStable(pass)) return false;
   // Sized by the weights that are persisted, so that it never shrinks before the traffic has moved.
   // What the routers were told goes before what is written of it: between the two a controller may have died.
-  const std::int32_t target = std::max(countsNow(pass, pass.old().canary.weights).stable,
-                                       countsNow(pass, pass.next.canary.weights).stable);
+  const std::int32_t target =
+      std::max(countsNow(pass, pass.old().canary.weights).stable, countsNow(pass, pass.next.canary.weights).stable);
   return scale(pass, stable->name, target);
 }
 

@@ -17,14 +17,14 @@ struct Bench {
     for (int i = 0; i < count; ++i) {
       scope.spawn([](Bench& bench, Urgency as) -> loop::Task<void> {
         co_await bench.limit.take(as);
-        ++(as == Urgency::kUrgent ? bench.urgent : bench.normal);
+        ++(as == Urgency::kUrgent ? bench.urgent : as == Urgency::kIdle ? bench.idle : bench.normal);
       }(*this, urgency));
     }
     loop.runUntilIdle();
   }
   loop::VirtualLoop loop;
   RateLimit limit;
-  int normal = 0, urgent = 0;
+  int normal = 0, urgent = 0, idle = 0;
   loop::Scope scope;
 };
 
@@ -54,6 +54,18 @@ TEST_CASE("rate limit: an abort passes everything that waits, and finds a part o
   bench.loop.advance(3s);
   CHECK(bench.urgent == 8);
   CHECK(bench.normal == 15);
+}
+
+TEST_CASE("rate limit: events wait for the work, and as every tenth they go all the same") {
+  Bench bench({.per_second = 10, .burst = 1, .reserve = 0});
+  bench.ask(Urgency::kNormal, 200);
+  bench.ask(Urgency::kIdle, 100);
+  bench.loop.advance(10s);
+  CHECK(bench.normal + bench.idle == 101);
+  CHECK(bench.idle == 10);
+  bench.loop.advance(20s);
+  CHECK(bench.normal == 200);
+  CHECK(bench.idle == 100);  // nothing else waits
 }
 
 TEST_CASE("rate limit: who is cancelled while it waits takes nothing") {
