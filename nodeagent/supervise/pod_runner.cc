@@ -69,6 +69,11 @@ PodFacts PodRunner::facts() const {
   PodFacts facts{spec_, {}, {}, allPorts(record_), shared_.options.node_address, record_.accepted_at, stopping_};
   for (const auto& container : init_containers_) facts.init_containers.push_back(container->facts());
   for (const auto& container : containers_) facts.containers.push_back(container->facts());
+  if (containers_.empty()) {
+    for (const ContainerSpec& container : spec_.containers)
+      facts.containers.push_back(
+          {.name = container.name, .image = container.image, .waiting_reason = "ContainerCreating"});
+  }
   if (!problem_.empty()) {
     for (ContainerFacts& container : facts.containers) {
       container.waiting_reason = "CreateContainerConfigError";

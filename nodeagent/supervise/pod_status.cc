@@ -117,7 +117,8 @@ const char* toString(PodPhase phase) {
 
 PodPhase phaseOf(const PodFacts& facts) {
   bool any_started = false;
-  bool all_completed = true;
+  // Without ports, say, none of them is made yet.
+  bool all_completed = !facts.containers.empty();
   bool any_failed = false;
   for (const ContainerFacts& container : facts.init_containers) {
     if (container.completed && container.last_exit && container.last_exit->exit_code.value_or(255) != 0)

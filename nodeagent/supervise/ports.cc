@@ -38,10 +38,16 @@ Result<std::int32_t> PortAllocator::allotOne(const PortSpec& spec, const std::st
     next_ = next_ >= last_ ? first_ : next_ + 1;
     if (!held_.contains(port) && !inEphemeralRange(port) && can_bind(port)) return port;
   }
+  const bool overlaps = first_ <= ephemeral_.last && ephemeral_.first <= last_;
+  const std::string kernels = overlaps ? fmt::format(
+                                             " (those from {} to {} are the kernel's for outgoing connections, "
+                                             "net.ipv4.ip_local_port_range)",
+                                             ephemeral_.first, ephemeral_.last)
+                                       : "";
   return fail(ErrorKind::kUnavailable,
-              fmt::format("no free port is left between {} and {}: widen port_range in agent.toml, or run fewer "
+              fmt::format("no free port is left between {} and {}{}: widen port_range in agent.toml, or run fewer "
                           "instances on this node",
-                          first_, last_),
+                          first_, last_, kernels),
               path);
 }
 

@@ -48,7 +48,8 @@ TEST_CASE("phase and readiness follow from the containers") {
   ContainerFacts waiting;
   waiting.name = "shop";
   for (const Case& expected :
-       {Case{"nothing started", {}, {waiting}, false, "Pending", "False"},
+       {Case{"nothing made yet", {}, {}, false, "Pending", "False"},
+        Case{"nothing started", {}, {waiting}, false, "Pending", "False"},
         Case{"running, probe not passed", {}, {running(false)}, false, "Running", "False"},
         Case{"running and ready", {}, {running(true)}, false, "Running", "True"},
         Case{"one of two ready", {}, {running(true), running(false)}, false, "Running", "False"},

@@ -28,6 +28,7 @@ TEST_CASE("ports are taken from the range, each once, and never from the ephemer
   REQUIRE_FALSE(more);
   CHECK(more.error().kind == ErrorKind::kUnavailable);
   CHECK(more.error().field == "spec.containers[0].ports[0]");
+  CHECK(more.error().message.starts_with("no free port is left between 100 and 104 (those from 101 to 102 are"));
   ports.release({(*three)[1]});
   CHECK(ports.allot({{"d", 4, 0, "TCP"}}, "ports", always)->front().host_port == 103);
 }

@@ -297,7 +297,13 @@ TEST_CASE("what cannot be started is told in the pod's status, with the field an
                pod.pod["spec"]["containers"].makeArray()[kFirst]["envFrom"] =
                    Array{Object{{"secretRef", Object{{"name", "keys"}}}}};
              },
-             "CreateContainerConfigError", "Secret \"keys\" not found"}}) {
+             "CreateContainerConfigError", "Secret \"keys\" not found"},
+        Case{"more ports than there are",
+             [](DesiredPod& pod) {
+               Value& ports = pod.pod["spec"]["containers"].makeArray()[kFirst]["ports"];
+               for (int port = 1; port < 200; ++port) ports.makeArray().push_back(Object{{"containerPort", port}});
+             },
+             "CreateContainerConfigError", "no free port is left between 21000 and 21100"}}) {
     CAPTURE(bad.name);
     DesiredPod pod = podOf(dir, "bad" + std::to_string(++number), kServe);
     bad.spoil(pod);
@@ -314,6 +320,8 @@ TEST_CASE("what cannot be started is told in the pod's status, with the field an
             bad.reason);
     CHECK_FALSE(bench.states[uid].ready);
     CHECK(bench.pidOf(uid) == 0);
+    // Not over: whoever wanted it would make another in its place, again and again.
+    CHECK(bench.states[uid].status["phase"].asStringView() == "Pending");
   }
 }
 
