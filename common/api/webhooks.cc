@@ -83,10 +83,8 @@ std::optional<std::string> wrongWith(const Value& hook) {
   return std::nullopt;
 }
 
-// Gates stand before steps.
-bool hasSteps(const Value& rollout) {
-  const bool recreate = rollout["metadata"]["annotations"][kStrategyAnnotation].asStringView() == "recreate";
-  return rollout["spec"]["strategy"]["canary"].isObject() && !recreate;
+bool recreates(const Value& rollout) {
+  return rollout["metadata"]["annotations"][kStrategyAnnotation].asStringView() == "recreate";
 }
 
 }  // namespace
@@ -146,11 +144,8 @@ void validateWebhooks(const Value& rollout, FieldErrors& errors) {
     }
     if (!names.insert(hooks[i]["name"].asStringView()).second) refuse(at, "name: another webhook is called that");
     const std::optional<model::WebhookType> type = model::parseWebhookType(hooks[i]["type"].asStringView());
-    if (model::isGate(*type) && !hasSteps(rollout)) {
-      refuse(at, fmt::format("type: {} needs the canary strategy; a blue-green one has prePromotionAnalysis and "
-                             "autoPromotionEnabled: false",
-                             toString(*type)));
-    }
+    if (model::isGate(*type) && recreates(rollout))
+      refuse(at, fmt::format("type: {} has no place where two versions never overlap", toString(*type)));
   }
 }
 

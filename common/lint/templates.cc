@@ -32,7 +32,8 @@ void checkSettings(const Document& document, std::size_t index, api::ArgumentVal
   if (checked) return;
   const std::string& name = plugins.begin()->key;
   const Value& culprit = json::fieldAt((*substituted)["plugin"][name], checked.error().field);
-  if (culprit.asStringView().find("{{") != std::string_view::npos) return;
+  const bool open = culprit.asStringView().find("{{") != std::string_view::npos;
+  if (open && !checked.error().message.starts_with("is not known")) return;
   const std::string plugin = json::joinPath(json::joinPath(kMetrics, index) + ".provider.plugin", name);
   bench.findings.error(document, plugin + "." + checked.error().field, checked.error().message);
 }

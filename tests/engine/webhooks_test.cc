@@ -180,6 +180,79 @@ TEST_CASE("after a crash a closed gate is asked again with its old deadline, an 
   CHECK(calls(t) == "");
 }
 
+Scenario manualBlueGreen(std::vector<Webhook> webhooks) {
+  model::BlueGreenStrategy strategy = blueGreen();
+  strategy.auto_promotion_enabled = false;
+  Scenario s(strategy, 3);
+  s.world.extensions.webhooks = std::move(webhooks);
+  s.deployFirst();
+  s.actions.clear();
+  s.changeTemplate("v2");
+  s.converge();
+  return s;
+}
+
+TEST_CASE("blue-green: a gate before the start keeps the new version without pods") {
+  Scenario s = manualBlueGreen({hook("start", WebhookType::kConfirmRollout)});
+  CHECK(calls(s) == "start v2/start");
+  CHECK(sizes(s.world) == "v1:3/3 v2:0/0");
+  CHECK(s.status().message == "WebhookGate");
+  answer(s, "start", true);
+  CHECK(sizes(s.world) == "v1:3/3 v2:3/3");
+  CHECK(s.status().message == "BlueGreenPause");
+  s.promote();
+  s.converge();
+  CHECK(s.selector(ServiceRole::kActive) == "v2");
+  // A person who goes on past the start does not promote.
+  Scenario by_hand = manualBlueGreen({hook("start", WebhookType::kConfirmRollout)});
+  by_hand.promote();
+  by_hand.converge();
+  CHECK(by_hand.status().message == "BlueGreenPause");
+  CHECK(by_hand.selector(ServiceRole::kActive) == "v1");
+}
+
+TEST_CASE("blue-green: a gate before the promotion is asked when all else is done, and holds the switch") {
+  Scenario s = manualBlueGreen({hook("approve", WebhookType::kConfirmPromotion)});
+  CHECK(calls(s) == "");
+  CHECK(s.status().message == "BlueGreenPause");
+  s.promote();  // ends the pause, and not the gate
+  s.converge();
+  CHECK(calls(s) == "approve v2/switch");
+  CHECK(s.selector(ServiceRole::kActive) == "v1");
+  CHECK(s.selector(ServiceRole::kPreview) == "v2");
+  CHECK(sizes(s.world) == "v1:3/3 v2:3/3");
+  CHECK(s.status().message == "WebhookGate");
+  answer(s, "approve", false);
+  CHECK(s.selector(ServiceRole::kActive) == "v1");
+  s.now += 10s;
+  s.converge();
+  CHECK(calls(s) == "approve v2/switch");
+  answer(s, "approve", true);
+  CHECK(s.selector(ServiceRole::kActive) == "v2");
+  CHECK(s.phase() == "Healthy");
+}
+
+TEST_CASE("blue-green: a person goes on past the gate, or aborts at it; a lost pod does not open it") {
+  Scenario s = manualBlueGreen({hook("approve", WebhookType::kConfirmPromotion)});
+  s.promote();
+  s.converge();
+  REQUIRE(s.status().message == "WebhookGate");
+  s.runPods("v2", 2);
+  s.settle();
+  CHECK(s.selector(ServiceRole::kActive) == "v1");
+  s.converge();
+  CHECK(s.selector(ServiceRole::kActive) == "v1");
+  CHECK(s.status().message == "WebhookGate");
+  Scenario aborted = s;
+  s.promote();
+  s.converge();
+  CHECK(s.selector(ServiceRole::kActive) == "v2");
+  aborted.abort();
+  aborted.converge();
+  CHECK(aborted.phase() == "Degraded");
+  CHECK(aborted.selector(ServiceRole::kActive) == "v1");
+}
+
 TEST_CASE("a trigger takes the update back, and a retry asks anew") {
   Scenario s = routed({hook("alarm", WebhookType::kRollback)});
   CHECK(calls(s) == "alarm v2/trigger");

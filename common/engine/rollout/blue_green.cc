@@ -14,7 +14,12 @@ std::string activeHash(const Pass& pass) {
   return active == nullptr ? "" : active->selector_hash;
 }
 
-bool isPausedByStatusOrSpec(const Pass& pass) { return pass.spec().paused || !pass.old().pause_conditions.empty(); }
+// A gate of a webhook stands behind the pause: it changes no size.
+bool isPausedByStatusOrSpec(const Pass& pass) {
+  return pass.spec().paused || std::ranges::any_of(pass.old().pause_conditions, [](const model::PauseCondition& pause) {
+           return pause.reason != model::PauseReason::kWebhookGate;
+         });
+}
 
 std::int32_t previewSize(const Pass& pass) {
   const std::optional<std::int32_t> preview = strategy(pass).preview_replica_count;
@@ -107,10 +112,9 @@ void switchActive(Pass& pass) {
     return;
   }
   const ReplicaSet* fresh = newSet(pass);
-  if (isHalted(pass) || !previewIsReady(pass) || !isSaturated(pass, fresh)) return;
-  if (isFastTracked(pass) || (pauseCompleted(pass) && prePromotionPassed(pass))) {
-    switchService(pass, ServiceRole::kActive, fresh, ServiceCheck::kNone);
-  }
+  const bool whole = !isHalted(pass) && previewIsReady(pass) && isSaturated(pass, fresh);
+  if (!whole || !(isFastTracked(pass) || (switchIsDue(pass) && !pass.held))) return;
+  switchService(pass, ServiceRole::kActive, fresh, ServiceCheck::kNone);
 }
 
 void scaleSets(Pass& pass) {
@@ -119,7 +123,7 @@ void scaleSets(Pass& pass) {
   if (stable != nullptr && !newIsStable(pass)) scale(pass, stable->name, pass.wanted());
   const ReplicaSet* fresh = newSet(pass);
   std::int32_t target = previewSize(pass);
-  const bool held = holdAborted(pass, target);
+  const bool held = holdAborted(pass, target) || pass.held;
   scale(pass, fresh->name, held ? fresh->replicas : target);
   scaleDownOthersBlueGreen(pass);
   collectHistory(pass);
@@ -130,7 +134,7 @@ void finish(Pass& pass) {
     pass.intent.clear = true;
     pass.intent.remove_abort = true;
   }
-  pass.intent.keep_resumed = activeHash(pass) != newHash(pass);
+  pass.intent.keep_resumed = activeHash(pass) != newHash(pass) && !pass.start_opened;
   pass.next.blue_green.active_selector = activeHash(pass);
   const std::optional<std::string> reason = promotionReason(pass);
   if (reason) {
@@ -152,6 +156,11 @@ bool isSaturated(const Pass& pass, const ReplicaSet* set) {
 bool previewIsReady(const Pass& pass) {
   const std::int32_t size = previewSize(pass);
   return newSet(pass)->replicas == size && newSet(pass)->available_replicas >= size;
+}
+
+bool switchIsDue(const Pass& pass) {
+  return !isHalted(pass) && !isFastTracked(pass) && previewIsReady(pass) && isSaturated(pass, newSet(pass)) &&
+         pauseCompleted(pass) && prePromotionPassed(pass);
 }
 
 void decideBlueGreen(Pass& pass) {

@@ -38,6 +38,7 @@ struct Pass {
   PauseIntent intent;
   std::vector<EmitEvent> after_patch;  // events that tell of what the patch made true
   bool held = false;                   // a webhook: the current step must not begin
+  bool start_opened = false;           // a webhook: blue-green has just begun, no pause of its own is over yet
   bool hold_promotion = false;         // the routers have not taken over the last weight yet
   bool fast_deadline = false;          // blue-green: the new version was still within its scale-down delay
 
@@ -160,5 +161,6 @@ std::optional<std::string> promotionReason(const Pass& pass);             // pro
 void promote(Pass& pass, const std::string& reason);                      // promotion.cc
 bool isSaturated(const Pass& pass, const ReplicaSet* set);                // blue_green.cc: whole and available
 bool previewIsReady(const Pass& pass);  // blue_green.cc: as large as wanted now, and available
+bool switchIsDue(const Pass& pass);     // blue_green.cc: nothing but a webhook's gate is left before the switch
 
 }  // namespace towpath::rollout

@@ -1,7 +1,8 @@
 // Webhooks (docs/webhooks.md): gates that an update waits at, a trigger that takes it back, and who is told of its end.
 // Calls take their time: a pass begins one, a later pass finds the answer.
 //
-// A gate stands where a step begins. While it is closed, the update is as it was after the step before, and the pause
+// A gate stands where a step begins; with blue-green before the new version gets pods, and before the switch. While it
+// is closed, the update is as it was after the step before, and the pause
 // WebhookGate says so: people can go on past it with `promote`, or abort. That it has opened is written down
 // (annotation webhook-gate) before anything moves, so that a controller that was started again does not fall back
 // behind it.
@@ -107,7 +108,37 @@ bool weightRises(const Pass& pass) {
   return step != nullptr && step->weight > before;
 }
 
+// Where a blue-green update may have to wait. kWaits is written down when it does at the switch: the pause of a person
+// that is over before it looks like one that a person ended at the gate.
+constexpr const char* kStart = "start";
+constexpr const char* kSwitch = "switch";
+constexpr const char* kWaits = "switch waits";
+
+std::string placeOf(const Pass& pass) {
+  if (pass.spec().canary() != nullptr) return std::to_string(stepIndex(pass));
+  const std::string& noted = pass.world.extensions.webhook_gate;
+  const bool started = noted == at(pass, kStart) || noted == at(pass, kWaits) || noted == at(pass, kSwitch);
+  return started ? kSwitch : kStart;
+}
+
+bool standsInBlueGreen(const Pass& pass, WebhookType type) {
+  switch (type) {
+    case WebhookType::kConfirmRollout:
+    case WebhookType::kPreRollout:
+      return placeOf(pass) == kStart;
+    case WebhookType::kRollout:
+    case WebhookType::kConfirmTrafficIncrease:
+    case WebhookType::kConfirmPromotion:
+      return placeOf(pass) == kSwitch && switchIsDue(pass);
+    case WebhookType::kPostRollout:
+    case WebhookType::kRollback:
+      return false;
+  }
+  return false;
+}
+
 bool standsHere(const Pass& pass, WebhookType type) {
+  if (pass.spec().canary() == nullptr) return standsInBlueGreen(pass, type);
   const std::int32_t index = stepIndex(pass);
   switch (type) {
     case WebhookType::kConfirmRollout:
@@ -140,7 +171,9 @@ const model::PauseCondition* gatePause(const Pass& pass) {
 }
 
 void leaveGate(Pass& pass) {
-  if (gatePause(pass) != nullptr) pass.intent.remove.push_back(model::PauseReason::kWebhookGate);
+  if (gatePause(pass) == nullptr) return;
+  pass.intent.remove.push_back(model::PauseReason::kWebhookGate);
+  pass.start_opened = pass.spec().blueGreen() != nullptr && newSet(pass)->replicas == 0;
 }
 
 // What a gate said last, for the message of its deadline.
@@ -168,8 +201,14 @@ GateState lookAtGate(Pass& pass, const Webhook& hook, const std::string& point, 
   return GateState::kClosed;
 }
 
+// controllerPause without a condition: a person went on, at this gate.
+bool personWentOn(const Pass& pass, const std::string& point) {
+  if (gatePause(pass) != nullptr || !pass.old().controller_pause || !pass.old().pause_conditions.empty()) return false;
+  return point != at(pass, kSwitch) || pass.world.extensions.webhook_gate == at(pass, kWaits);
+}
+
 void holdAtGate(Pass& pass) {
-  const std::string point = at(pass, std::to_string(stepIndex(pass)));
+  const std::string point = at(pass, placeOf(pass));
   const std::string& noted = pass.world.extensions.webhook_gate;
   const std::vector<const Webhook*> gates = gatesHere(pass);
   const bool passed = noted == point || promotesFully(pass) || isFastRollback(pass);
@@ -177,6 +216,8 @@ void holdAtGate(Pass& pass) {
   const bool free = passed || gates.empty();
   if (!begun) note(pass, free ? point : at(pass, "begun"));  // its end will be told
   if (free) {
+    // Something else is to be waited for again: whoever goes on past that does not go on past the gate.
+    if (!passed && noted == at(pass, kWaits)) note(pass, at(pass, kStart));
     leaveGate(pass);
     return;
   }
@@ -184,23 +225,24 @@ void holdAtGate(Pass& pass) {
   pass.held = true;
   if (isHalted(pass)) return;
   const model::PauseCondition* pause = gatePause(pass);
-  // controllerPause without a condition: a person went on.
-  bool open = pause == nullptr && pass.old().controller_pause && pass.old().pause_conditions.empty();
-  if (!open) {
+  if (!personWentOn(pass, point)) {
     const WallTime since = pause != nullptr ? pause->start_time : pass.stamp;
     for (const Webhook* hook : gates) {
       const GateState state = lookAtGate(pass, *hook, point, since);
       if (state == GateState::kOpen) continue;
       if (state == GateState::kClosed && pause == nullptr) addPause(pass, model::PauseReason::kWebhookGate);
+      if (point == at(pass, kSwitch) && pause != nullptr) note(pass, at(pass, kWaits));
       return;
     }
   }
   pass.held = false;
   note(pass, point);
   leaveGate(pass);
-  event(pass, "WebhookGateOpened",
-        fmt::format("Webhooks let the update to {} go on at step {}/{}", newHash(pass), stepIndex(pass),
-                    steps(pass).size()));
+  pass.start_opened = point == at(pass, kStart);
+  const std::string where = pass.spec().canary() != nullptr
+                                ? fmt::format("step {}/{}", stepIndex(pass), steps(pass).size())
+                                : fmt::format("its {}", point.substr(newHash(pass).size() + 1));
+  event(pass, "WebhookGateOpened", fmt::format("Webhooks let the update to {} go on at {}", newHash(pass), where));
 }
 
 }  // namespace
@@ -223,7 +265,7 @@ void reconcileWebhooks(Pass& pass) {
     if (aborted_at) tellEnd(pass, at(pass, "aborted " + formatRfc3339(*aborted_at)), "Failed");
     return;
   }
-  if (!askTriggers(pass) && pass.spec().canary() != nullptr && !pass.in.recreate) holdAtGate(pass);
+  if (!askTriggers(pass) && !pass.in.recreate) holdAtGate(pass);
 }
 
 }  // namespace towpath::rollout

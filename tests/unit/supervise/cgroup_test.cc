@@ -1,6 +1,6 @@
-// Resource limits by cgroup v2. No test machine has its controllers to give away (they belong to v1, or to a container's
-// owner), so a directory with the kernel's control files as plain ones stands in for them: what is written where is what
-// the kernel's documentation (cgroup-v2.rst) asks for.
+// Resource limits by cgroup v2. No test machine has its controllers to give away (they belong to v1, or to a
+// container's owner), so a directory with the kernel's control files as plain ones stands in for them: what is written
+// where is what the kernel's documentation (cgroup-v2.rst) asks for.
 #include "supervise/cgroup.h"
 
 #include <doctest/doctest.h>
