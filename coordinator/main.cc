@@ -28,11 +28,11 @@
 #include "traffic_page.h"
 
 // Read by jemalloc, where it is linked. Nearly all memory is allotted by the loop's thread: one arena for all keeps
-// what is freed where it is used again, no thread hoards what is larger than a page, buffers are whole pages (so that
-// those of an idle TLS connection can be given back), and pages that are free go back to the system soon.
+// what is freed where it is used again, no thread hoards what is larger than a page, and pages that are free go back to
+// the system soon.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0,lg_tcache_max:12,cache_oblivious:false";
+const char* malloc_conf = "narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0,lg_tcache_max:12";
 }
 
 namespace {
