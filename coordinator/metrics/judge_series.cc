@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "metrics/own_settings.h"
 #include "metrics/registry.h"
 
 namespace towpath::metrics {
@@ -49,12 +50,9 @@ std::optional<std::string> wrongEffects(const Value& config, judge::SeriesMetric
 
 std::optional<std::string> wrongWith(const Value& config, SeriesSource& source) {
   judge::SeriesMetric& metric = source.metric;
-  constexpr std::string_view kKnown[] = {"canary",       "critical", "direction",   "effectSize",     "groups",
-                                         "mustHaveData", "name",     "nanStrategy", "removeOutliers", "stable"};
-  for (const auto& [key, value] : config.asObject()) {
-    if (std::ranges::find(kKnown, std::string_view(key)) == std::end(kKnown))
-      return fmt::format("{}: is not known: the settings are {}", key, fmt::join(kKnown, ", "));
-  }
+  const Result<void> known = refuseUnknown(config, {"canary", "critical", "direction", "effectSize", "groups",
+                                                    "mustHaveData", "name", "nanStrategy", "removeOutliers", "stable"});
+  if (!known) return fmt::format("{}: {}", known.error().field, known.error().message);
   metric.name = config["name"].asString();
   if (metric.name.empty()) return "name: every metric has one";
   for (const Value& group : config["groups"].asArray()) metric.groups.push_back(group.asString());

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
+
+#include "metrics/own_settings.h"
 
 namespace towpath::metrics {
 namespace {
@@ -32,12 +33,9 @@ class Reader {
     return otherwise;
   }
 
-  // A setting that is not read would leave a comparison other than the one that was meant.
   void refuseUnknown(std::initializer_list<std::string_view> known) {
-    for (const auto& [key, value] : config_.asObject()) {
-      if (std::ranges::find(known, std::string_view(key)) == known.end())
-        fail(key.c_str(), fmt::format("is not known: the settings are {}", fmt::join(known, ", ")));
-    }
+    const Result<void> checked = metrics::refuseUnknown(config_, known);
+    if (!checked) fail(checked.error().field.c_str(), checked.error().message);
   }
 
   Duration duration(const char* key, Duration otherwise, Duration least) {

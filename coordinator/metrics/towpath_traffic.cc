@@ -53,20 +53,10 @@ std::int64_t wholeNumber(const Value& value, std::int64_t otherwise) {
   return value.asInt(otherwise);
 }
 
-// A setting that is not read would leave a question other than the one that was meant.
-Result<void> refuseUnknown(const Value& config) {
-  constexpr std::string_view kKnown[] = {"metric", "minRequests", "quantile", "route", "service", "version", "window"};
-  for (const Object::Member& member : config.asObject()) {
-    if (std::ranges::find(kKnown, std::string_view(member.key)) == std::end(kKnown)) {
-      return fail(ErrorKind::kInvalid, fmt::format("is not known: the settings are {}", fmt::join(kKnown, ", ")),
-                  std::string(member.key));
-    }
-  }
-  return {};
-}
-
 Result<Settings> readSettings(const Value& config) {
-  if (const Result<void> known = refuseUnknown(config); !known) return std::unexpected(known.error());
+  const Result<void> known =
+      refuseUnknown(config, {"metric", "minRequests", "quantile", "route", "service", "version", "window"});
+  if (!known) return std::unexpected(known.error());
   Settings settings;
   const std::string metric = config["metric"].asString("error-ratio");
   const std::optional<Kind> kind = parseKind(metric);

@@ -30,14 +30,18 @@ void answer(Scenario& s, std::string_view name, bool passed, const char* message
   s.converge();
 }
 
-Scenario routed(std::vector<Webhook> webhooks) {
-  Scenario s(routedCanary({setWeight(20), pause(), setWeight(50)}));
+// The first version is up, and an update has begun.
+Scenario updated(Scenario s, std::vector<Webhook> webhooks) {
   s.world.extensions.webhooks = std::move(webhooks);
   s.deployFirst();
   s.actions.clear();
   s.changeTemplate("v2");
   s.converge();
   return s;
+}
+
+Scenario routed(std::vector<Webhook> webhooks) {
+  return updated(Scenario(routedCanary({setWeight(20), pause(), setWeight(50)})), std::move(webhooks));
 }
 
 TEST_CASE("the first version of all waits for nobody") {
@@ -183,13 +187,7 @@ TEST_CASE("after a crash a closed gate is asked again with its old deadline, an 
 Scenario manualBlueGreen(std::vector<Webhook> webhooks) {
   model::BlueGreenStrategy strategy = blueGreen();
   strategy.auto_promotion_enabled = false;
-  Scenario s(strategy, 3);
-  s.world.extensions.webhooks = std::move(webhooks);
-  s.deployFirst();
-  s.actions.clear();
-  s.changeTemplate("v2");
-  s.converge();
-  return s;
+  return updated(Scenario(strategy, 3), std::move(webhooks));
 }
 
 TEST_CASE("blue-green: a gate before the start keeps the new version without pods") {
