@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bitset>
 #include <charconv>
 #include <ranges>
 
@@ -231,11 +232,20 @@ Processes readProcesses(std::string_view text) {
 
 std::map<std::string, double> sharesOf(const std::vector<MapEntry>& map) {
   std::map<std::string, double> shares;
+  std::bitset<kWeightTotal> taken;
   for (const MapEntry& entry : map) {
     const auto colon = entry.key.find(':');
     if (colon == std::string::npos) continue;
-    const std::int64_t count = numberOf(std::string_view(entry.key).substr(colon + 1)) - numberOf(entry.key) + 1;
-    shares[entry.value] += static_cast<double>(count) / kWeightTotal;
+    const std::int64_t first = std::max<std::int64_t>(numberOf(entry.key), 0);
+    const std::int64_t last =
+        std::min<std::int64_t>(numberOf(std::string_view(entry.key).substr(colon + 1)), kWeightTotal - 1);
+    int count = 0;
+    for (std::int64_t number = first; number <= last; ++number) {
+      if (taken.test(static_cast<std::size_t>(number))) continue;
+      taken.set(static_cast<std::size_t>(number));
+      ++count;
+    }
+    if (count > 0) shares[entry.value] += static_cast<double>(count) / kWeightTotal;
   }
   return shares;
 }

@@ -75,7 +75,8 @@ struct Processes {
 // Of `show proc` at the master.
 Processes readProcesses(std::string_view text);
 
-// Share of each value in a map, 0..1.
+// Share of each value in a map, 0..1; together one at most, whatever the map says: HAProxy asks it for a number below
+// kWeightTotal and takes the first range that holds it.
 std::map<std::string, double> sharesOf(const std::vector<MapEntry>& map);
 
 }  // namespace towpath::proxy
