@@ -102,8 +102,16 @@ Value drawTemplate(Random& random, const std::string& name, bool often) {
 Value drawSteps(Random& random, const StepKinds& kinds) {
   Array steps;
   const int count = random.percent(8) ? 0 : random.between(1, 6);
+  Random early = random.fork("routes");
   int weight = 0;
   for (int i = 0; i < count; ++i) steps.push_back(drawStep(random, kinds, weight));
+  // Drawn among the others a route would seldom be there when something happens.
+  const auto first = steps.begin() + (steps.empty() ? 0 : early.between(0, 1));
+  if (kinds.header && early.percent(60)) {
+    steps.insert(first, drawHeaderRoute(early));
+  } else if (kinds.mirror && early.percent(60)) {
+    steps.insert(first, drawMirrorRoute(early));
+  }
   return steps;
 }
 

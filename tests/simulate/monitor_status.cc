@@ -134,8 +134,11 @@ void Monitor::checkRouteStep(const model::Step& step) {
   breach(RuleId::kRouteMissing, model::toString(step));
 }
 
+// The pass that writes an abort for a reason of its own has seen to the traffic before; the next takes the routes back
+// before it writes anything.
 void Monitor::checkRoutesAfterAbort(const RolloutStatus& before) {
-  if (before.aborted_at || !status_.aborted_at || !split_.hasManaged() || parts_.two_at_once()) return;
+  const bool carried_out = before.abort && status_.abort && status_.aborted_at;
+  if (!carried_out || !split_.hasManaged() || parts_.two_at_once()) return;
   const Set* stable = setOf(status_.stable_rs);
   if (stable != nullptr && stable->available.least(stale()) > 0)
     breach(RuleId::kRouteLeft, "the abort is written down");

@@ -200,6 +200,18 @@ TEST_CASE("ping-pong: a version that waited is not put behind the service that e
   CHECK(outcome.at_rest == "Healthy, v3 is stable");
 }
 
+TEST_CASE("ping-pong: a canary that is replaced keeps its service until the header routes to it are gone") {
+  const Outcome outcome = played(
+      {.strategy =
+           "{canary: {pingPong: {pingService: shop-ping, pongService: shop-pong}, trafficRouting:"
+           " {managedRoutes: [{name: header}], plugins: {argoproj-labs/gatewayAPI: {httpRoute: shop}}},"
+           " steps: [{setCanaryScale: {replicas: 1}}, {setHeaderRoute: {name: header, match: [{headerName: X-Version,"
+           " headerValue: {exact: new}}]}}, {pause: {}}]}}",
+       .acts = {{60s, kSetImage, 2}, {120s, kSetImage, 3}},
+       .healths = {kGood, kGood, kGood}});
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
+}
+
 TEST_CASE("header routes go with an abort, and come back when somebody takes them away") {
   const std::string strategy = fmt::format(
       "{{canary: {{{}, steps: [{{setWeight: 20}}, {{setHeaderRoute: {{name: header, match: [{{headerName: X-Version,"

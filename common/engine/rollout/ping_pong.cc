@@ -8,12 +8,13 @@ namespace {
 bool pingIsStable(const Pass& pass) { return pass.old().canary.stable_ping_pong == "ping"; }
 
 // The canary's service moves without asking whether the pods are ready: it gets no traffic yet. When a canary is
-// replaced midway it does get some; then the weight goes first. So it does right after a promotion, until the routers
-// know that the two have changed roles: the next canary's service is the one that everybody is still sent to.
+// replaced midway it does get some; then the weight goes first, and with it the routes of headers and mirrors. So it
+// does right after a promotion, until the routers know that the two have changed roles: the next canary's service is
+// the one that everybody is still sent to.
 bool canaryServiceIsIdle(const Pass& pass, const ReplicaSet& target) {
   const std::optional<TrafficSetting>& applied = pass.world.traffic.applied;
   if (applied && applied->stable_hash != pass.old().stable_rs) return false;
-  return target.available_replicas > 0 || (applied && applied->canary_weight == 0);
+  return target.available_replicas > 0 || (applied && applied->canary_weight == 0 && applied->managed.empty());
 }
 
 }  // namespace
