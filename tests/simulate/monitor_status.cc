@@ -147,6 +147,7 @@ void Monitor::checkRoutesAfterAbort(const RolloutStatus& before) {
 void Monitor::checkPromoted(const RolloutStatus& before) {
   if (status_.stable_rs == before.stable_rs || before.stable_rs.empty()) return;
   const std::string& hash = status_.stable_rs;
+  if (paused_.least(stale()) == 1) breach(RuleId::kMovedWhilePaused, fmt::format("{} is promoted", hash));
   if (before.promote_full || skips(before)) return;
   const auto failed = [this, &hash](const char* type) {
     const auto phase = newestRun(type, hash, std::nullopt);

@@ -5,6 +5,18 @@
 #include "simulate/monitor.h"
 
 namespace towpath::simulate {
+namespace {
+
+// What an experiment gives back goes to stable, whatever that can carry now: the canary's weight is that of its step.
+bool isGivenBack(const Split& before, const Split& after, const std::string& service, const model::ServicePair& pair) {
+  const auto others = [&pair](const Split& split) {
+    return split.sum - split.weight(pair.stable) - split.weight(pair.canary);
+  };
+  return service == pair.stable && after.weight(pair.canary) >= before.weight(pair.canary) &&
+         after.weight(service) <= before.weight(service) + others(before) - others(after);
+}
+
+}  // namespace
 
 model::ServicePair Monitor::services() const {
   if (spec_.canary() == nullptr) return {};
@@ -48,7 +60,7 @@ void Monitor::checkSplit(const Split& before) {
   if (wanted_.least(stale()) == 0) return;
   const model::ServicePair pair = services();
   for (const auto& [service, weight] : split_.weights) {
-    if (weight <= before.weight(service)) continue;
+    if (weight <= before.weight(service) || isGivenBack(before, split_, service, pair)) continue;
     const std::string hash = selectorOf(service);
     const Set* set = setOf(hash);
     const bool own = service == pair.stable || service == pair.canary;
@@ -114,6 +126,7 @@ void Monitor::checkLive(const Split& before, MonoTime asked_at) {
   for (const auto& [service, weight] : live.weights) {
     const bool own = service == pair.stable || service == pair.canary;
     if (!own || live.share(service) <= before.share(service) || selectorOf(service).empty()) continue;
+    if (isGivenBack(before, live, service, pair)) continue;
     const Set* set = setOf(selectorOf(service));
     if (set == nullptr || set->available.most(since) == 0)
       breach(RuleId::kServesNothing, fmt::format("{} of 100 live requests for {}", live.share(service), service));

@@ -212,6 +212,39 @@ TEST_CASE("ping-pong: a canary that is replaced keeps its service until the head
   CHECK(outcome.at_rest == "Paused, v1 is stable");
 }
 
+TEST_CASE("a full promotion moves no weight and completes nothing while a person has paused it") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 20}}, {{pause: {{}}}}]}}}}", kRoute);
+  const Outcome outcome = played({.strategy = strategy,
+                                  .spec = "{replicas: 8}",
+                                  .acts = {{60s, kSetImage, 2}, {120s, kPromoteFull}, {121s, kPause}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
+}
+
+TEST_CASE("an abort of a blue-green update that was scaled to nothing goes back to the stable version") {
+  const Outcome outcome = played({.strategy = "{blueGreen: {activeService: shop-active, scaleDownDelaySeconds: 60,"
+                                              " postPromotionAnalysis: {templates: [{templateName: often}],"
+                                              " args: [{name: hash, valueFrom: {podTemplateHashValue: Latest}}]}}}",
+                                  .acts = {{60s, kScale, 0}, {90s, kSetImage, 2}, {300s, kSpoil}},
+                                  .healths = {kGood, kGood},
+                                  .qualities = {Quality::kGood, Quality::kBad}});
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
+}
+
+TEST_CASE("what an experiment gives back goes to a stable version that broke meanwhile") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 60}}, {{pause: {{}}}}, {{experiment:"
+      " {{duration: 30s, templates: [{{name: a, specRef: stable, weight: 6}}, {{name: b, specRef: canary, weight: 5}}]"
+      "}}}}, {{pause: {{}}}}]}}}}",
+      kRoute);
+  const Outcome outcome = played({.strategy = strategy,
+                                  .annotations = "{towpath.dev/weight-limit: ready, towpath.dev/broken-stable: ship}",
+                                  .acts = {{60s, kSetImage, 2}, {120s, kVersionBreaks, 1, 3min}, {130s, kPromote}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Paused, v1 is stable");
+}
+
 TEST_CASE("header routes go with an abort, and come back when somebody takes them away") {
   const std::string strategy = fmt::format(
       "{{canary: {{{}, steps: [{{setWeight: 20}}, {{setHeaderRoute: {{name: header, match: [{{headerName: X-Version,"

@@ -108,7 +108,8 @@ void switchActive(Pass& pass) {
   if (isAborted(pass)) {
     // Back at once, as soon as the stable version can answer; whether the new one is whole does not matter any more.
     const ReplicaSet* stable = stableSet(pass);
-    if (sizeOf(stable).available > 0) switchService(pass, ServiceRole::kActive, stable, ServiceCheck::kNone);
+    if (sizeOf(stable).available > 0 || pass.wanted() == 0)
+      switchService(pass, ServiceRole::kActive, stable, ServiceCheck::kNone);
     return;
   }
   const ReplicaSet* fresh = newSet(pass);

@@ -11,7 +11,7 @@ std::string rollbackReason(const Pass& pass) {
 std::optional<std::string> canaryReason(const Pass& pass) {
   const model::CanaryStrategy& canary = *pass.spec().canary();
   if (stableSet(pass) == nullptr) return "Initial deploy";
-  if (isAborted(pass) || pass.hold_promotion || pass.held) return std::nullopt;
+  if (isAborted(pass) || pass.hold_promotion || pass.held || pass.spec().paused) return std::nullopt;
   const ReplicaSet* fresh = newSet(pass);
   const bool by_threshold = canary.replica_progress_threshold && canary.replica_progress_threshold->value >= 0 &&
                             thresholdMet(canary.replica_progress_threshold, sizeOf(fresh), pass.wanted());
@@ -21,7 +21,7 @@ std::optional<std::string> canaryReason(const Pass& pass) {
   const std::size_t count = steps(pass).size();
   const bool done =
       count == 0 || (pass.old().current_step_index && stepIndex(pass) == static_cast<std::int32_t>(count));
-  if (!done || pass.spec().paused) return std::nullopt;
+  if (!done) return std::nullopt;
   return fmt::format("Completed all {} canary steps", count);
 }
 
@@ -34,6 +34,7 @@ bool postAnalysisPassed(const Pass& pass) {
 
 std::optional<std::string> blueGreenReason(const Pass& pass) {
   if (stableSet(pass) == nullptr) return "Initial deploy";
+  if (pass.spec().paused) return std::nullopt;
   const std::string& active = pass.next.blue_green.active_selector;
   if (active.empty()) return "Initial deploy";
   if (active != pass.next.current_pod_hash || isAborted(pass)) return std::nullopt;

@@ -59,8 +59,8 @@ std::int32_t desiredWeight(const Pass& pass) {
   if (fullyPromoted(pass)) return 0;
   if (isAborted(pass)) return returningWeight(pass);
   if (newSet(pass) == nullptr || newSet(pass)->available_replicas == 0) return 0;
-  if (promotesFully(pass)) return fullPromotionWeight(pass);
   if (isHalted(pass)) return persistedWeight(pass);
+  if (promotesFully(pass)) return fullPromotionWeight(pass);
   return steppedWeight(pass);
 }
 
