@@ -156,7 +156,7 @@ bool Builder::on_key(bj::string_view part, std::size_t, bj::error_code& ec) {
     return true;
   }
   text_.append(part.data(), part.size());
-  if (options_.managed_fields == ManagedFields::kSkip && isManagedFields(text_)) {
+  if (isManagedFields(text_)) {
     is_skipping_next_ = true;
   } else if (stack_.size() - frames_.back().start >= options_.max_members) {
     return refuse(ErrorKind::kTooLarge, fmt::format("an object has more than {} members", options_.max_members), ec);
@@ -188,13 +188,15 @@ bool Builder::on_double(double number, bj::string_view part, bj::error_code& ec)
   return add(Value(exact));
 }
 
-// metadata.managedFields of the document, or of an entry of its `items`.
+// metadata.managedFields of the document, or of an entry of its `items`; of the `object` of an event.
 bool Builder::isManagedFields(std::string_view key) const {
-  if (key != "managedFields") return false;
+  if (options_.managed_fields == ManagedFields::kKeep || key != "managedFields") return false;
   const auto isMember = [&](std::size_t frame, std::string_view name) {
     const std::size_t start = frames_[frame].start;
     return start > 0 && stack_[start - 1].key == name;
   };
+  if (options_.managed_fields == ManagedFields::kSkipInEvent)
+    return frames_.size() == 3 && isMember(1, "object") && isMember(2, "metadata");
   if (frames_.size() == 2) return isMember(1, "metadata");
   return frames_.size() == 4 && isMember(3, "metadata") && frames_[1].is_array && isMember(1, "items");
 }

@@ -13,7 +13,7 @@
 
 namespace towpath::json {
 
-enum class ManagedFields { kKeep, kSkip };
+enum class ManagedFields { kKeep, kSkip, kSkipInEvent };
 
 struct ParseOptions {
   // A member given twice: the last one wins, at the place of the first. If this is set, the paths of such members
@@ -21,7 +21,7 @@ struct ParseOptions {
   // fieldValidation=Strict.
   std::vector<std::string>* duplicates = nullptr;
   // kSkip leaves metadata.managedFields out, of the object itself and of each entry of a list's `items`: it is often
-  // half of the bytes, and nothing of ours reads it.
+  // half of the bytes, and nothing of ours reads it. kSkipInEvent: the same of the `object` of a watch event.
   ManagedFields managed_fields = ManagedFields::kKeep;
   std::size_t max_depth = limits::kJsonDepth;
   std::size_t max_members = limits::kJsonMembers;

@@ -44,7 +44,7 @@ void addKind(const cluster::Resource& resource, Value& object) {
 }
 
 Result<std::optional<cluster::WatchEvent>> decodeWatchEvent(const cluster::Resource& resource, std::string_view line) {
-  auto parsed = json::parse(line, {.managed_fields = json::ManagedFields::kKeep});
+  auto parsed = json::parse(line, {.managed_fields = json::ManagedFields::kSkipInEvent});
   if (!parsed) return fail(ErrorKind::kCorrupt, "a watch event that is no JSON: " + parsed.error().message);
   const std::string type = std::as_const(*parsed)["type"].asString();
   Value* object = parsed->ifObject() ? parsed->ifObject()->find("object") : nullptr;
@@ -69,7 +69,6 @@ Result<std::optional<cluster::WatchEvent>> decodeWatchEvent(const cluster::Resou
   if (!named || !metadata["resourceVersion"].isString()) {
     return fail(ErrorKind::kCorrupt, "a watch event whose object has no name or resourceVersion");
   }
-  object->eraseAt({"metadata", "managedFields"});
   addKind(resource, *object);
   event.object = cluster::makeObjectRef(*object);
   return event;

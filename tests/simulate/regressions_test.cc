@@ -232,6 +232,25 @@ TEST_CASE("an abort of a blue-green update that was scaled to nothing goes back 
   CHECK(outcome.at_rest == "Degraded, v1 is stable");
 }
 
+TEST_CASE("an invalid blue-green update is aborted also before any version has been active") {
+  const Outcome outcome = played({.strategy = "{blueGreen: {activeService: shop-active, autoPromotionEnabled: false}}",
+                                  .acts = {{2s, kPause}, {30s, kSetImage, 2}, {60s, kSpoil}, {90s, kAbort}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
+}
+
+TEST_CASE("an abort ends at no weight although the canary keeps pods that a small step would need") {
+  const std::string strategy = fmt::format(
+      "{{canary: {{{}, dynamicStableScale: true, minPodsPerReplicaSet: 2, steps: [{{setWeight: 1}}, {{setWeight: 34}},"
+      " {{pause: {{}}}}]}}}}",
+      kRoute);
+  const Outcome outcome = played({.strategy = strategy,
+                                  .spec = "{replicas: 8}",
+                                  .acts = {{60s, kSetImage, 2}, {120s, kAbort}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Degraded, v1 is stable");
+}
+
 TEST_CASE("what an experiment gives back goes to a stable version that broke meanwhile") {
   const std::string strategy = fmt::format(
       "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 60}}, {{pause: {{}}}}, {{experiment:"

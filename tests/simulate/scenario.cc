@@ -139,6 +139,14 @@ const char* toString(Poison poison) {
   return names.at(static_cast<std::size_t>(poison));
 }
 
+int Scenario::unusedVersion() const {
+  int newest = versions();
+  for (const Act& act : acts) {
+    if (act.kind == ActKind::kSetImage) newest = std::max(newest, act.amount);
+  }
+  return newest + 1;
+}
+
 Health Scenario::health(int version) const {
   const auto index = static_cast<std::size_t>(version - 1);
   return version >= 1 && index < healths.size() ? healths[index] : Health::kGood;

@@ -120,6 +120,7 @@ struct Scenario {
   Poison poison = Poison::kNone;
 
   int versions() const { return static_cast<int>(healths.size()); }
+  int unusedVersion() const;  // one that no act brings
   Health health(int version) const;
   Quality quality(int version) const;
 };

@@ -152,7 +152,7 @@ bool World::bringGoodVersion(Tenant& tenant) {
   if (tenant.monitor.extensions().on_new_version != model::OnNewVersion::kReplace)
     kinds.insert(kinds.begin() + 1, {ActKind::kResume, ActKind::kAbort});
   for (const ActKind kind : kinds) {
-    act(tenant, {.kind = kind, .amount = tenant.scenario.versions() + 1});
+    act(tenant, {.kind = kind, .amount = tenant.scenario.unusedVersion()});
     if (!runUntil(loop_.now() + 10s)) return false;
   }
   const MonoTime limit = loop_.now() + kWayOutLimit;

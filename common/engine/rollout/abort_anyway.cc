@@ -19,9 +19,10 @@ bool stuck(const World& world) {
   return world.invalid || refused;
 }
 
-// A status that the other strategy has written says nothing about this one.
+// A status that the other strategy has written says nothing about this one. Only a canary's has a hash of steps; a
+// blue-green one need not name an active version yet.
 bool sameStrategy(const World& world) {
-  if (world.spec.blueGreen() != nullptr) return !world.status.blue_green.active_selector.empty();
+  if (world.spec.blueGreen() != nullptr) return world.status.current_step_hash.empty();
   return world.spec.canary() != nullptr && !world.status.current_step_hash.empty();
 }
 

@@ -22,6 +22,7 @@ const model::SetCanaryScaleStep* canaryScale(const Pass& pass) {
 // still lacks, so that traffic moves as stable comes up (4.6).
 std::int32_t steppedAbortWeight(const Pass& pass) {
   const std::int32_t lacking = pass.wanted() - sizeOf(stableSet(pass)).available;
+  if (lacking <= 0) return 0;
   const bool explicit_delay = strategy(pass).abort_scale_down_delay_seconds.value_or(0) != 0;
   const std::int32_t canary = explicit_delay ? lacking : std::max(lacking, sizeOf(newSet(pass)).available);
   const std::vector<model::Step>& all = steps(pass);

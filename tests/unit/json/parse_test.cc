@@ -133,4 +133,12 @@ TEST_CASE("managed fields can be left out while parsing") {
   CHECK(json::serialize(value) ==
         R"({"metadata":{"name":"a","uid":"u"},"managedFields":1,"spec":{"metadata":{"managedFields":"kept"}},)"
         R"("items":[{"metadata":{"name":"b"}},{"metadata":{}}]})");
+
+  const char* kEvent = R"({"type":"MODIFIED","metadata":{"managedFields":1},
+    "object":{"metadata":{"managedFields":[{"object":{"metadata":{"managedFields":1}}}],"name":"a"},
+    "object":{"metadata":{"managedFields":"kept"}},"items":[{"metadata":{"managedFields":"kept"}}]}})";
+  const Value event = json::parse(kEvent, {.managed_fields = json::ManagedFields::kSkipInEvent}).value();
+  CHECK(json::serialize(event) ==
+        R"({"type":"MODIFIED","metadata":{"managedFields":1},"object":{"metadata":{"name":"a"},)"
+        R"("object":{"metadata":{"managedFields":"kept"}},"items":[{"metadata":{"managedFields":"kept"}}]}})");
 }
