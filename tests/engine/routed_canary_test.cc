@@ -537,4 +537,23 @@ TEST_CASE("old runs are deleted beyond the limits") {
 }
 
 }  // namespace
+TEST_CASE("a version that still gets requests loses no pods because others of it are not ready") {
+  Scenario s(routedCanary({setWeight(50), pause()}), 8);
+  s.deployFirst("v1");
+  s.changeTemplate("v2");
+  s.converge();
+  REQUIRE(s.weight() == 50);
+  s.runPods("v1", 0);
+  s.settle();
+  s.changeTemplate("v1");
+  s.settle();
+  REQUIRE(s.weight() == 50);  // nobody else could answer
+  s.runPods("v2", 3);
+  s.settle();
+  CHECK(s.size("v2") == 4);
+  s.runPods("v1", 8);
+  s.settle();
+  CHECK(s.weight() == 0);
+}
+
 }  // namespace towpath::rollout::test

@@ -251,6 +251,26 @@ TEST_CASE("an abort ends at no weight although the canary keeps pods that a smal
   CHECK(outcome.at_rest == "Degraded, v1 is stable");
 }
 
+TEST_CASE("a promotion is not forgotten while the rollout is paused") {
+  const Outcome outcome = played({.strategy = "{canary: {steps: [{setWeight: 20}, {pause: {duration: 600}}]}}",
+                                  .acts = {{60s, kSetImage, 2},
+                                           {.at = 120s, .kind = kPause, .in_between = true},
+                                           {121s, kPromote},
+                                           {140s, kResume}},
+                                  .healths = {kGood, kGood}});
+  CHECK(outcome.at_rest == "Healthy, v2 is stable");
+}
+
+TEST_CASE("old versions that stay keep nobody from looking at a rollout that is scaled to nothing") {
+  const std::string strategy =
+      fmt::format("{{canary: {{{}, scaleDownDelaySeconds: 0, steps: [{{setWeight: 2}}]}}}}", kRoute);
+  played({.strategy = strategy,
+          .spec = "{replicas: 7}",
+          .annotations = "{towpath.dev/weight-limit: ready}",
+          .acts = {{60s, kSetImage, 2}, {62s, kScale, 0}},
+          .healths = {kGood, kBroken}});
+}
+
 TEST_CASE("what an experiment gives back goes to a stable version that broke meanwhile") {
   const std::string strategy = fmt::format(
       "{{canary: {{{}, dynamicStableScale: true, steps: [{{setWeight: 60}}, {{pause: {{}}}}, {{experiment:"

@@ -90,6 +90,7 @@ void finish(Pass& pass) {
     pass.intent.remove_abort = true;
   }
   if (withinRollbackWindow(pass) && !isAborted(pass)) pass.intent.clear = true;
+  pass.intent.keep_resumed = pass.spec().paused;
   const std::optional<std::string> reason = promotionReason(pass);
   if (reason) {
     promote(pass, *reason);

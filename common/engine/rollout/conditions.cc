@@ -77,7 +77,8 @@ std::optional<WallTime> othersWaitUntil(const Pass& pass) {
 // A delay of 0 means that old versions stay (scale_down.cc): once the new one is whole, there is nothing to wait for.
 bool othersStay(const Pass& pass) {
   if (!trafficRouted(pass) || !isCompletedNow(pass)) return false;
-  const bool whole = newSet(pass)->available_replicas >= pass.wanted();
+  const ReplicaSet* fresh = newSet(pass);
+  const bool whole = fresh->available_replicas >= pass.wanted() && fresh->current_replicas == pass.wanted();
   return whole && pass.spec().canary()->scale_down_delay_seconds == 0;
 }
 

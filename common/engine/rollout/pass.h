@@ -20,7 +20,7 @@ struct PauseIntent {
   bool clear = false;
   std::optional<std::string> abort;  // the message
   bool remove_abort = false;
-  bool keep_resumed = false;  // blue-green: a person went on, but the switch has to wait for pods; don't pause again
+  bool keep_resumed = false;  // a person went on, but that has to wait, for pods or for the end of spec.paused
 };
 
 struct Pass {

@@ -80,10 +80,12 @@ void resize(Pass& pass, const std::string& name, std::int32_t size, bool& scaled
   }
 }
 
-// Pods of old versions that do not serve anyway go first.
+// Pods of old versions that do not serve anyway go first. Not of one that is sent requests: who makes a ReplicaSet
+// smaller has no say in which of its pods go.
 bool dropUnavailable(Pass& pass) {
   bool scaled = false;
   for (const ReplicaSet* set : otherSets(pass)) {
+    if (trafficRouted(pass) && isReferenced(pass, *set)) continue;
     if (set->replicas > 0 && set->available_replicas < set->replicas) {
       resize(pass, set->name, set->available_replicas, scaled);
     }
