@@ -66,6 +66,9 @@ std::vector<std::string> assumptionsOf(const SimulateOptions& options, const pla
   for (const std::string& metric : outcome.assumed_good) {
     lines.push_back(fmt::format("{} is good whenever it is measured (--metrics with a column of that name)", metric));
   }
+  for (const std::string& column : outcome.never_asked_for) {
+    lines.push_back(fmt::format("column {} of --metrics is not used: no metric of that name was measured", column));
+  }
   const auto acted = [&outcome](std::string_view what) {
     return std::ranges::any_of(outcome.moments, [what](const play::Moment& moment) {
       return std::ranges::any_of(moment.notes, [what](const std::string& note) { return note.starts_with(what); });

@@ -96,6 +96,7 @@ model::Measurement Analyses::measure(const model::Metric& metric, WallTime now) 
   const Duration since_update = now - source_.update;
   // The stable version is on its way to where the play begins.
   if (since_update < 0s) return analysis::finishedMeasurement({AnalysisPhase::kSuccessful, ""}, "", now, now);
+  measured_.insert(metric.name);
   for (const Fault& fault : source_.faults) {
     if (fault.at <= since_update && (fault.metric.empty() || fault.metric == metric.name)) {
       return analysis::failedMeasurement("the provider does not answer (a fault of this play)", now, now);

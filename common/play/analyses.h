@@ -3,6 +3,7 @@
 // engine, measured from a trace.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class Analyses {
   std::optional<WallTime> nextLook() const;
   // Metrics that were measured and have no column in the trace: they were taken as good.
   const std::vector<std::string>& assumedGood() const { return assumed_good_; }
+  const std::set<std::string>& measured() const { return measured_; }
 
  private:
   struct Run {
@@ -48,6 +50,7 @@ class Analyses {
   Measurements source_;
   std::vector<Run> runs_;
   std::vector<std::string> assumed_good_;
+  std::set<std::string> measured_;
 };
 
 }  // namespace towpath::play

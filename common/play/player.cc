@@ -202,6 +202,9 @@ class Player {
     result.replicas = world_.spec.wantedReplicas();
     result.message = world_.status.message;
     result.assumed_good = analyses_.assumedGood();
+    for (const std::string& column : setup_.trace.metrics()) {
+      if (!analyses_.measured().contains(column)) result.never_asked_for.push_back(column);
+    }
     const auto& moments = result.moments;
     result.ended_at = moments.empty() ? Duration{} : moments.back().at;
     if (world_.status.phase == model::RolloutPhase::kHealthy) {

@@ -59,9 +59,10 @@ struct Outcome {
   Duration ended_at{};                    // when the Rollout came to that
   std::string message;                    // of the Rollout's status at the end
   std::int32_t replicas = 0;              // that the spec wants
-  std::int32_t peak_pods = 0;             // most at once, of all versions, those of experiments too
-  Duration peak_at{};                     // when that was first
-  std::vector<std::string> assumed_good;  // metrics without a column in the trace
+  std::int32_t peak_pods = 0;                // most at once, of all versions, those of experiments too
+  Duration peak_at{};                        // when that was first
+  std::vector<std::string> assumed_good;     // metrics without a column in the trace
+  std::vector<std::string> never_asked_for;  // columns of the trace whose metric was not measured
 };
 
 // kInvalid: the rules forbid the manifest, it is no update, or an analysis run cannot be made.

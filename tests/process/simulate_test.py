@@ -49,6 +49,15 @@ def test_a_trace_that_goes_bad_rolls_back_and_the_exit_code_tells(tmp_path):
     assert any("error-ratio Failed: 0.3" in note for moment in report["timeline"] for note in moment["notes"])
 
 
+def test_a_column_that_is_no_metric_is_named(tmp_path):
+    trace = tmp_path / "incident.csv"
+    trace.write_text("time,error-ratio,latency\n0,0.01,5\n")
+    done = simulate("-f", SHOP, "--metrics", trace, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    named = [line for line in json.loads(done.stdout)["assumptions"] if "--metrics" in line]
+    assert named == ["column latency of --metrics is not used: no metric of that name was measured"]
+
+
 def test_faults_and_people_are_stated():
     done = simulate("-f", SHOP, "--fault", "canary-never-ready", "-o", "json")
     report = json.loads(done.stdout)
