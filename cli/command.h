@@ -109,18 +109,20 @@ struct LintOptions {
 // 0: nothing is wrong, though there may be warnings; 1: something is.
 int lintFiles(const LintOptions& options);
 
-// Asks no server.
 struct AnalyzeOptions {
-  std::vector<std::string> files;
+  std::vector<std::string> files;      // on a server there may be none: its own templates are meant
   std::string name;                    // empty: the only analysis of the files
   std::vector<std::string> arguments;  // "name=value"
   std::string trace;                   // CSV file (play/trace.h)
   bool now = false;                    // measure in place of a trace
-  int count = 1;                       // measurements of each metric, with `now`
+  bool on_server = false;              // let the coordinator measure
+  int count = 1;                       // measurements of each metric, where it is measured
   std::string output = "table";        // or "json"
 };
-// As exitCodeOf (analysis_view.h).
+// Asks no server. As exitCodeOf (analysis_view.h).
 int analyze(const AnalyzeOptions& options);
+// The same by an AnalysisRun on the server, which is deleted when it has ended.
+Exit analyzeOnServer(Context context, AnalyzeOptions options);
 
 enum class Promotion { kStep, kFull };
 Exit promote(Context context, std::string rollout, Promotion promotion);

@@ -343,30 +343,36 @@ void addLint(CLI::App& app, Arguments& a) {
 }
 
 void addAnalyze(CLI::App& app, Arguments& a) {
-  auto* verb =
-      app.add_subcommand("analyze", "Try an analysis: against recorded values, or measuring now, without a server");
+  auto* verb = app.add_subcommand("analyze",
+                                  "Try an analysis: against recorded values, or measuring now, here or on the server");
   verb->footer(
       "Examples:\n  towpath analyze -f analysis.yaml --trace incident.csv --arg canary-hash=6b9f7\n"
       "  towpath analyze -f analysis.yaml --now --arg service=shop\n"
-      "  towpath analyze errors -f analysis/ --now --count 3 -o json\n\n"
+      "  towpath analyze errors -f analysis/ --now --count 3 -o json\n"
+      "  towpath analyze errors --on-server --arg canary-hash=6b9f7\n\n"
       "The first column of --trace is the time in seconds after the run's start, each other one a metric by its name.\n"
       "The exit code is 0 for Successful, 2 for Failed, 3 for Inconclusive, 4 for Error, 5 for no verdict by the end "
       "of the\n"
       "trace, 1 if the analysis cannot be made.\n");
-  verb->callback([&a] { a.offline = [&a] { return analyze(a.analyze); }; });
+  verb->callback([&a] {
+    if (a.analyze.on_server)
+      a.run = [&a](Context c) { return analyzeOnServer(c, a.analyze); };
+    else
+      a.offline = [&a] { return analyze(a.analyze); };
+  });
   verb->fallthrough();
   AnalyzeOptions& o = a.analyze;
-  verb->add_option("NAME", o.name, "which analysis, if the files have several");
+  verb->add_option("NAME", o.name, "which analysis, if the files have several; without files one of the server's");
   verb->add_option("-f,--filename", o.files, "file, directory, or - for standard input")
-      ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);
   verb->add_option("-a,--arg", o.arguments, "value of an argument; may be given several times")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   verb->add_option("--trace", o.trace, "recorded values, as CSV")->type_name("FILE");
-  verb->add_flag("--now", o.now, "measure, with the metrics' own providers");
-  verb->add_option("--count", o.count, "how often, with --now")
+  verb->add_flag("--now", o.now, "measure from here, with the metrics' own providers");
+  verb->add_flag("--on-server", o.on_server, "let the coordinator measure: its traffic, its jobs, its Secrets");
+  verb->add_option("--count", o.count, "how often, where it is measured")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::PositiveNumber);

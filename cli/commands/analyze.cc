@@ -1,10 +1,18 @@
-// towpath analyze: an analysis tried against recorded values in virtual time, or against what is measured now.
+// towpath analyze: an analysis tried against recorded values in virtual time, against what is measured now, or by a
+// server with an AnalysisRun of its own.
 
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <tuple>
+
+#include "api/analysis_view.h"
 #include "base/file.h"
 #include "base/time.h"
 #include "cli/analysis_view.h"
 #include "cli/command.h"
 #include "cli/manifest_files.h"
+#include "cli/watcher.h"
 #include "http/client.h"
 #include "json/parse.h"
 #include "json/serialize.h"
@@ -40,6 +48,13 @@ void limitTo(int count, std::vector<model::Metric>& metrics) {
     metric.inconclusive_limit = std::min(metric.inconclusive_limit, count - 1);
     metric.consecutive_error_limit = std::min(metric.consecutive_error_limit, count - 1);
   }
+}
+
+// The value as a measurement shows it: JSON, or plain text.
+std::vector<analysis::ConditionValue> conditionsOf(const model::Metric& metric, const model::Measurement& measurement) {
+  if (measurement.value.empty()) return {};
+  Result<Value> value = json::parse(measurement.value);
+  return analysis::conditionValues(value ? *value : Value(measurement.value), metric);
 }
 
 class Measuring {
@@ -99,14 +114,6 @@ class Measuring {
     co_return co_await (*provider)->start(std::move(request));
   }
 
-  // The value as a measurement shows it: JSON, or plain text.
-  static std::vector<analysis::ConditionValue> conditionsOf(const model::Metric& metric,
-                                                            const model::Measurement& measurement) {
-    if (measurement.value.empty()) return {};
-    Result<Value> value = json::parse(measurement.value);
-    return analysis::conditionValues(value ? *value : Value(measurement.value), metric);
-  }
-
   const play::AnalysisSpec& spec_;
   loop::UvLoop loop_;
   http::Client client_;
@@ -117,9 +124,115 @@ void checkOptions(const AnalyzeOptions& options) {
   if (options.output != "json" && options.output != "table") {
     throw Failure{{ErrorKind::kInvalid, fmt::format("\"{}\" is neither table nor json", options.output), "--output"}};
   }
-  if (options.trace.empty() == !options.now) {
-    throw Failure{{ErrorKind::kInvalid, "give either --trace FILE, to play recorded values, or --now, to measure", ""}};
+  if ((options.trace.empty() ? 0 : 1) + (options.now ? 1 : 0) + (options.on_server ? 1 : 0) != 1) {
+    throw Failure{
+        {ErrorKind::kInvalid,
+         "give one of --trace FILE, to play recorded values, --now, to measure from here, and --on-server, to "
+         "let the coordinator measure",
+         ""}};
   }
+  if (options.files.empty() && !options.on_server) {
+    throw Failure{{ErrorKind::kInvalid, "-f FILE is needed: the templates of a server are for --on-server", ""}};
+  }
+}
+
+std::string countedText(int count) {
+  return fmt::format("each metric is measured {} time{} (--count), and its limits are cut to that", count,
+                     count == 1 ? "" : "s");
+}
+
+void show(const AnalyzeOptions& options, const AnalysisReport& report) {
+  print(options.output == "json" ? json::serializePretty(analysisToJson(report)) + "\n" : renderAnalysis(report));
+}
+
+// ---- on a server ----
+
+constexpr Duration kTakenUpWithin = 30s;
+constexpr int kForgottenAfterSeconds = 600;  // should nobody delete the run
+constexpr std::array<const char*, 2> kTemplateKinds = {"AnalysisTemplate", "ClusterAnalysisTemplate"};
+
+loop::Task<std::vector<Value>> templatesOf(Api& api) {
+  std::vector<Value> objects;
+  for (const char* kind : kTemplateKinds) {
+    const ApiResource resource = orFail(co_await api.findKind("argoproj.io/v1alpha1", kind));
+    const Value list = orFail(co_await api.list(resource, {resource.namespaced ? api.ns() : "", "", "", {}}));
+    for (Value item : list["items"].asArray()) {
+      item["apiVersion"] = "argoproj.io/v1alpha1";
+      item["kind"] = kind;
+      objects.push_back(std::move(item));
+    }
+  }
+  co_return objects;
+}
+
+// `metrics` as they are measured here: so often, with limits that so many can reach.
+Value runObject(const play::AnalysisSpec& spec) {
+  Value object;
+  object["apiVersion"] = "argoproj.io/v1alpha1";
+  object["kind"] = "AnalysisRun";
+  object["metadata"]["generateName"] = spec.name + "-";
+  object["spec"] = spec.run_spec;
+  object["spec"].makeObject().erase("terminate");
+  object["spec"]["ttlStrategy"]["secondsAfterCompletion"] = kForgottenAfterSeconds;
+  Array& metrics = object["spec"]["metrics"].makeArray();
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const model::Metric& limited = spec.run.metrics.at(i);
+    metrics[i].makeObject().erase("initialDelay");
+    metrics[i]["count"] = limited.count;
+    metrics[i]["interval"] = limited.interval;
+    metrics[i]["failureLimit"] = limited.failure_limit;
+    metrics[i]["inconclusiveLimit"] = limited.inconclusive_limit;
+    metrics[i]["consecutiveErrorLimit"] = limited.consecutive_error_limit;
+    if (limited.consecutive_success_limit > 0)
+      metrics[i]["consecutiveSuccessLimit"] = limited.consecutive_success_limit;
+  }
+  return object;
+}
+
+loop::Task<Value> runToItsEnd(Api& api, const std::string& name) {
+  LiveList runs(api, kAnalysisRuns, {api.ns(), "", "metadata.name=" + name, Representation::kObject});
+  ListGroup group(api);
+  group.follow(runs);
+  const MonoTime begin = api.loop().now();
+  for (;;) {
+    const bool there = !runs.byName().empty();
+    if (group.synced() && !there)
+      throw Failure{{ErrorKind::kNotFound, fmt::format("analysisrun \"{}\" was deleted", name), ""}};
+    const std::string phase = there ? runs.byName().begin()->second["status"]["phase"].asString() : "";
+    if (model::isCompleted(model::parseAnalysisPhase(phase))) co_return runs.byName().begin()->second;
+    if (phase.empty() && api.loop().now() - begin > kTakenUpWithin) {
+      throw Failure{
+          {ErrorKind::kTimeout,
+           "nobody has taken up the run: is a coordinator at work in this namespace (towpath-coordinator, on a "
+           "cluster with --kubernetes)?",
+           ""}};
+    }
+    co_await group.changed(1s);
+  }
+}
+
+play::AnalysisOutcome outcomeOf(const Value& run, const std::vector<model::Metric>& metrics) {
+  play::AnalysisOutcome outcome;
+  outcome.status = api::decodeAnalysisRunStatus(run);
+  outcome.decided = true;
+  const WallTime begin = outcome.status.started_at.value_or(WallTime());
+  WallTime end = begin;
+  for (const model::MetricResult& result : outcome.status.metric_results) {
+    const auto metric = std::ranges::find(metrics, result.name, &model::Metric::name);
+    for (const model::Measurement& measurement : result.measurements) {
+      play::PlayedMeasurement played{.at = measurement.started_at.value_or(begin) - begin,
+                                     .metric = result.name,
+                                     .measurement = measurement,
+                                     .conditions = {}};
+      if (metric != metrics.end()) played.conditions = conditionsOf(*metric, measurement);
+      end = std::max(end, measurement.finished_at.value_or(end));
+      outcome.measurements.push_back(std::move(played));
+    }
+  }
+  std::ranges::sort(outcome.measurements, {},
+                    [](const play::PlayedMeasurement& played) { return std::tie(played.at, played.metric); });
+  outcome.ended_at = outcome.status.completed_at.value_or(end) - begin;
+  return outcome;
 }
 
 }  // namespace
@@ -134,17 +247,44 @@ int analyze(const AnalyzeOptions& options) {
   if (options.now) {
     limitTo(options.count, spec.run.metrics);
     report.outcome = Measuring(spec).run();
-    report.assumptions.push_back(
-        fmt::format("each metric is measured {} time{} (--count), and its limits are cut to that", options.count,
-                    options.count == 1 ? "" : "s"));
+    report.assumptions.push_back(countedText(options.count));
   } else {
     const play::Trace trace = orFail(play::Trace::parse(orFail(readFile(options.trace)), options.trace));
     report.outcome = orFail(play::playAnalysis(spec.run, trace));
     report.assumptions.push_back(
         "a metric without a count is measured until the trace ends, and the run is ended then");
   }
-  print(options.output == "json" ? json::serializePretty(analysisToJson(report)) + "\n" : renderAnalysis(report));
+  show(options, report);
   return exitCodeOf(report.outcome);
+}
+
+Exit analyzeOnServer(Context context, AnalyzeOptions options) {
+  checkOptions(options);
+  Api& api = context.api;
+  std::vector<Value> objects = options.files.empty() ? co_await templatesOf(api) : readManifests(options.files);
+  if (options.files.empty() && options.name.empty())
+    throw Failure{{ErrorKind::kInvalid, "name the analysis, or give -f FILE", ""}};
+  play::AnalysisSpec spec =
+      orFail(play::analysisOf(std::move(objects), options.name, argumentsOf(options), play::Secrets::kStandIn));
+  limitTo(options.count, spec.run.metrics);
+  const Value made = orFail(co_await api.create(kAnalysisRuns, api.ns(), runObject(spec)));
+  const std::string name = made["metadata"]["name"].asString();
+  std::exception_ptr failure;
+  Value run;
+  try {
+    run = co_await runToItsEnd(api, name);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // The time to live does it if this does not.
+  static_cast<void>(co_await api.remove(kAnalysisRuns, api.ns(), name, Value()));
+  if (failure) std::rethrow_exception(failure);
+  AnalysisReport report;
+  report.name = spec.name;
+  report.outcome = outcomeOf(run, spec.run.metrics);
+  report.assumptions.push_back(countedText(options.count));
+  show(options, report);
+  co_return exitCodeOf(report.outcome);
 }
 
 }  // namespace towpath::cli

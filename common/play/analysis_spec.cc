@@ -44,12 +44,12 @@ Result<Value> choose(const std::vector<Value>& objects, std::string_view name) {
   }
   if (found.empty()) {
     return fail(ErrorKind::kInvalid,
-                name.empty() ? "the files have no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"
-                             : fmt::format("the files have no analysis \"{}\"", name),
+                name.empty() ? "there is no AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun"
+                             : fmt::format("there is no analysis \"{}\"", name),
                 "-f");
   }
   if (found.size() > 1) {
-    return fail(ErrorKind::kInvalid, fmt::format("the files have {} analyses: name the one that is meant ({}, {}, …)",
+    return fail(ErrorKind::kInvalid, fmt::format("there are {} analyses: name the one that is meant ({}, {}, …)",
                                                  found.size(), nameOf(*found[0]), nameOf(*found[1])));
   }
   return *found.front();
@@ -129,9 +129,9 @@ Result<AnalysisSpec> analysisOf(std::vector<Value> objects, std::string_view nam
   const Result<Value> metrics = api::substituteArguments((*spec)["metrics"], *values);
   if (!metrics) return refuse(*chosen, metrics.error().message);
   Value run;
-  run["spec"] = *std::move(spec);
+  run["spec"] = *spec;
   run["spec"]["metrics"] = *metrics;
-  AnalysisSpec made{std::string(nameOf(*chosen)), api::decodeAnalysisRunSpec(run), *metrics};
+  AnalysisSpec made{std::string(nameOf(*chosen)), api::decodeAnalysisRunSpec(run), *metrics, *std::move(spec)};
   made.run.terminate = false;
   if (const auto invalid = analysis::invalidMetrics(made.run.metrics)) return refuse(*chosen, *invalid);
   return made;

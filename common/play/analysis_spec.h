@@ -14,13 +14,14 @@
 
 namespace towpath::play {
 
-// Arguments that come from a Secret: nobody needs them to play, everybody to measure.
+// Arguments that come from a Secret: nobody needs them to play, who measures does; a server reads them by itself.
 enum class Secrets : std::uint8_t { kStandIn, kMustBeGiven };
 
 struct AnalysisSpec {
   std::string name;  // of the object
   model::AnalysisRunSpec run;
-  Value metrics;  // the same metrics as objects, for providers
+  Value metrics;   // the same metrics as objects, for providers
+  Value run_spec;  // the spec of an AnalysisRun, as a server takes it: arguments apart, those from Secrets unread
 };
 
 // `name`: which object, if there are several; may be empty. Templates that others nest are not chosen by themselves.

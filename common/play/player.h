@@ -56,9 +56,9 @@ const char* toString(Ending ending);  // "healthy", "degraded", "waits for a per
 struct Outcome {
   std::vector<Moment> moments;
   Ending ending = Ending::kUnfinished;
-  Duration ended_at{};                    // when the Rollout came to that
-  std::string message;                    // of the Rollout's status at the end
-  std::int32_t replicas = 0;              // that the spec wants
+  Duration ended_at{};                       // when the Rollout came to that
+  std::string message;                       // of the Rollout's status at the end
+  std::int32_t replicas = 0;                 // that the spec wants
   std::int32_t peak_pods = 0;                // most at once, of all versions, those of experiments too
   Duration peak_at{};                        // when that was first
   std::vector<std::string> assumed_good;     // metrics without a column in the trace

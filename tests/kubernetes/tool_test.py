@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 import yaml
+from answers import template
 from conftest import BUILD
 from fleet import CommandError, wait_until
 from phases_test import deployment
@@ -116,3 +117,13 @@ def test_all_watches_share_a_connection(workspace):
     connections = [fields for fields in (line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
                    if fields[2].endswith(f":{port}") and fields[3] == "01" and f"socket:[{fields[9]}]" in inodes]
     assert 1 <= len(connections) <= 3
+
+
+def test_a_template_of_the_cluster_is_tried_by_its_controller(workspace, answers):
+    workspace.create(template(answers.url))
+    tried = json.loads(workspace.towpath("analyze", "ok", "--on-server", "--arg", "hash=abc", "-o", "json"))
+    assert tried["verdict"] == "Successful" and [m["value"] for m in tried["measurements"]] == ["true"]
+    answers.ok = False
+    with pytest.raises(CommandError, match="Failed"):
+        workspace.towpath("analyze", "ok", "--on-server")
+    wait_until(lambda: workspace.list("AnalysisRun") == [], 10, "nothing is left of them")

@@ -3,7 +3,7 @@
 import json
 
 from fleet import wait_until
-from shop import ask, routed_canary, Load
+from shop import ask, error_template, routed_canary, Load
 from scenarios_test import deploy, update, wait_phase
 
 
@@ -90,6 +90,12 @@ def test_traffic_is_readable_by_people_and_by_prometheus(fleet, kubectl_path):
             items = json.loads(fleet.towpath("metrics", "seen", "-o", "json").stdout)["items"]
             return {i["version"]: i for i in items if i["route"] == "seen" and i["requests"] > 500}
         wait_until(lambda: len(rows()) == 2, 60, "both versions were counted")
+        fleet.apply(error_template("seen-errors"))
+        tried = fleet.towpath("analyze", "seen-errors", "--on-server", "--arg", "service=seen-canary", "--arg",
+                              f"hash={fleet.rollout('seen')['status']['currentPodHash']}", "-o", "json", check=False)
+        assert tried.returncode == 2, tried.stderr
+        ratio, = [m["value"] for m in json.loads(tried.stdout)["measurements"]]
+        assert 0.2 < float(ratio.strip("[]")) < 0.4
     status = fleet.rollout("seen")["status"]
     stable, canary = rows()[status["stableRS"]], rows()[status["currentPodHash"]]
     assert stable["errors"] == 0 and 0.2 < canary["errors"] / canary["requests"] < 0.4

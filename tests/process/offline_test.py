@@ -169,9 +169,9 @@ def test_bad_input_names_the_mend(template, tmp_path):
     trace.write_text("time,latency\n0,1\n")
     for arguments, part in [(["--trace", trace], "args.address was not resolved: give it with --arg NAME=VALUE"),
                             (["--trace", trace, "--arg", "address=a"], 'no column "error-ratio"'),
-                            (["--arg", "address=a"], "give either --trace FILE"),
+                            (["--arg", "address=a"], "give one of --trace FILE"),
                             (["--now", "--arg", "address"], '"address" is not NAME=VALUE'),
                             (["--now", "--arg", "address=a", "--arg", "adress=b"], 'no argument "adress" is declared'),
-                            (["other", "--now"], 'the files have no analysis "other"')]:
+                            (["other", "--now"], 'there is no analysis "other"')]:
         done = towpath("analyze", "-f", template, *arguments)
         assert done.returncode == 1 and part in done.stderr, done.stderr

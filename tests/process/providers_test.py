@@ -182,6 +182,28 @@ def test_a_job_that_is_called_off_or_has_no_image(fleet):
     assert "container check has terminal error (ErrImagePull)" in results["smoke"]["measurements"][0]["message"]
 
 
+def test_an_analysis_is_tried_on_the_server(fleet, tmp_path):
+    """What only a coordinator can measure, a job and an argument from a Secret, from a file and from a template that it has."""
+    check = job("smoke", "test '{{args.key}}' = sesame && test '{{args.want}}' = good")
+    args = [{"name": "want"}, {"name": "key", "valueFrom": {"secretKeyRef": {"name": "door", "key": "word"}}}]
+    template = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": "tried"}, "spec": {"args": args, "metrics": [check]}}
+    fleet.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "door"}, "stringData": {"word": "sesame"}})
+    file = tmp_path / "tried.json"
+    file.write_text(json.dumps(template))
+    tried = fleet.towpath("analyze", "-f", str(file), "--on-server", "--arg", "want=good", "--count", "2", "-o", "json")
+    report = json.loads(tried.stdout)
+    assert report["verdict"] == "Successful" and [m["phase"] for m in report["measurements"]] == ["Successful"] * 2
+    assert "sesame" not in tried.stdout
+    missing = fleet.towpath("analyze", "tried", "--on-server", check=False)
+    assert missing.returncode == 1 and 'there is no analysis "tried"' in missing.stderr
+    fleet.apply(template)
+    unbound = fleet.towpath("analyze", "tried", "--on-server", check=False)
+    assert unbound.returncode == 1 and "--arg" in unbound.stderr and "want" in unbound.stderr
+    bad = fleet.towpath("analyze", "tried", "--on-server", "--arg", "want=bad", check=False)
+    assert bad.returncode == 2 and "Failed" in bad.stdout, bad.stderr
+    assert not [run for run in fleet.list("analysisruns") if run["metadata"]["name"].startswith("tried-")]
+
+
 def test_a_rollout_with_a_job_goes_on(fleet):
     template = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": "smoke"},
                 "spec": {"metrics": [job("smoke", "true")]}}
