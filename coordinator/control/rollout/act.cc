@@ -45,6 +45,21 @@ bool refused(const View& view, const rollout::Action& action) {
          });
 }
 
+// What a decision was made about. Each write of the Rollout reads it and its workload anew: what somebody has changed
+// meanwhile was not decided upon, and a new ReplicaSet would get a template that its name does not tell of.
+struct Basis {
+  std::int64_t generation = 0;
+  std::optional<std::int32_t> collision_count;
+  std::string hash;
+
+  explicit Basis(const rollout::World& world)
+      : generation(world.generation), collision_count(world.status.collision_count), hash(world.computed_hash) {}
+  bool holds(const rollout::World& world) const {
+    return generation == world.generation &&
+           (collision_count != world.status.collision_count || hash == world.computed_hash);
+  }
+};
+
 // What is aborted does not wait behind what goes on as planned.
 cluster::Urgency urgencyOf(const View& view) {
   return view.world.status.abort ? cluster::Urgency::kUrgent : cluster::Urgency::kNormal;
@@ -53,7 +68,10 @@ cluster::Urgency urgencyOf(const View& view) {
 }  // namespace
 
 loop::Task<Result<ActEnd>> Actor::carryOut(View& view, rollout::Decision decision) {
+  const Basis basis(view.world);
   for (const rollout::Action& action : decision.actions) {
+    const bool outdated = !basis.holds(view.world);
+    if (outdated && !std::holds_alternative<rollout::EmitEvent>(action)) co_return ActEnd{.outdated = true};
     const Result<void> done = co_await carryOut(view, action);
     if (done) {
       // The actions after it tell of a success.
@@ -70,7 +88,7 @@ loop::Task<Result<ActEnd>> Actor::carryOut(View& view, rollout::Decision decisio
     log::warning("action failed, going on",
                  {{"rollout", toString(view.key())}, {"action", what}, {"error", describe(done.error())}});
   }
-  co_return ActEnd{.decide_again = decision.decide_again};
+  co_return ActEnd{.decide_again = decision.decide_again, .outdated = !basis.holds(view.world)};
 }
 
 loop::Task<Result<void>> Actor::carryOut(View& view, const rollout::Action& action) {

@@ -17,6 +17,7 @@ namespace towpath::control {
 // Ends early with an error when an action fails whose failure ends the pass.
 struct ActEnd {
   bool decide_again = false;  // a result that the engine must know of came up before the last action
+  bool outdated = false;      // somebody has changed what was decided upon: look at everything anew
 };
 
 class Actor {

@@ -155,7 +155,6 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey 
 }
 
 loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
-  const std::int64_t generation = view.world.generation;
   for (int i = 0; i < rollout::kMaxDecisionsPerTurn; ++i) {
     const WallTime now = context_.loop->steadyNow();
     rollout::Decision decision = rollout::decide(view.world, now);
@@ -166,7 +165,7 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
     if (view.world.traffic.applied) traffic_[view.world.uid] = view.world.traffic;
     if (!end) co_return std::unexpected(end.error());
     // Somebody changed the spec meanwhile: what was gathered for the old one is not for this.
-    if (view.world.generation != generation) co_return cluster::PassEnd{Duration::zero()};
+    if (end->outdated) co_return cluster::PassEnd{Duration::zero()};
     if (end->decide_again) continue;
     Duration again = view.world.invalid ? kInvalidRetry : kResync;
     if (status_waits > Duration::zero()) again = std::min(again, status_waits);

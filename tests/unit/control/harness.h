@@ -39,6 +39,7 @@ class MeddlingApi final : public cluster::ObjectApi {
   int silent_after = -1;                                               // writes; -1: never
   std::vector<std::string> log;                                        // "patch rollouts/shop"
   std::function<std::optional<Error>(const std::string&)> fail_write;  // given the log's line
+  std::function<loop::Task<void>(const std::string&)> before_write;    // awaited; given the log's line
   std::function<std::optional<Error>()> cut_watch;                     // asked before each event
 
   loop::Task<Object> get(const cluster::Resource& resource, std::string ns, std::string name) override {
@@ -100,6 +101,7 @@ class MeddlingApi final : public cluster::ObjectApi {
   loop::Task<std::optional<Error>> meddle(const cluster::Resource& resource, std::string what) {
     if (resource == cluster::kEvents) co_return std::nullopt;
     if (silent_after >= 0 && writes >= silent_after) co_await never_.wait();
+    if (before_write) co_await before_write(what);
     if (fail_write) {
       if (auto error = fail_write(what)) co_return error;
     }

@@ -155,6 +155,36 @@ TEST_CASE("workloadRef: the template of a Deployment is rolled out, its changes 
   CHECK(harness.coordinator->api.log == std::vector<std::string>{});
 }
 
+TEST_CASE("workloadRef: a template that changes while a version is being made gets no ReplicaSet by the other's name") {
+  Harness harness;
+  harness.apply(cluster::kDeployments, kDeployment);
+  harness.apply(cluster::kRollouts, kReferring);
+  harness.start();
+  harness.untilPhase("Healthy");
+  harness.settle(40s);
+
+  bool changed = false;
+  harness.coordinator->api.before_write = [&](const std::string& what) -> loop::Task<void> {
+    if (what != "patch rollouts/shop" || std::exchange(changed, true)) co_return;
+    Value patch = yaml("spec: {template: {spec: {containers: [{name: web, image: v1}]}}}");
+    const auto done = co_await harness.api.patch(cluster::kDeployments, "default", "shop", cluster::PatchType::kMerge,
+                                                 std::move(patch), {});
+    REQUIRE(done.has_value());
+    co_await loop::sleep(harness.loop, 10ms);
+  };
+  harness.patch(cluster::kDeployments, "shop", "spec: {template: {spec: {containers: [{name: web, image: v2}]}}}");
+  harness.settle(10s);
+  REQUIRE(changed);
+  harness.untilPhase("Healthy");
+  for (const Value& set : harness.list(cluster::kReplicaSets)) {
+    CAPTURE(set["metadata"]["name"].asString());
+    Value plain = set["spec"]["template"];
+    plain.eraseAt({"metadata", "labels", "rollouts-pod-template-hash"});
+    CHECK(set["metadata"]["labels"]["rollouts-pod-template-hash"].asStringView() ==
+          peerFacts().template_hash(plain, std::nullopt));
+  }
+}
+
 TEST_CASE("workloadRef: what is missing or can't be referred to is said, and mended by its coming") {
   Harness harness;
   harness.apply(cluster::kRollouts, kReferring);
