@@ -231,6 +231,25 @@ TEST_CASE("one that still runs is terminated when the rollout goes past it, once
   CHECK(calls(s) == "");
 }
 
+TEST_CASE("one that was ended because somebody went back a step begins anew when its step comes again") {
+  Scenario s(canary({pauseFor("10s"), plugin(), pause()}));
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  s.follow(11s);
+  REQUIRE(calls(s) == "Run 1 #1");
+  answer(s, "Running");
+  s.world.status.current_step_index = 0;
+  s.converge();
+  CHECK(calls(s) == "Terminate 1 #1");
+  answer(s, "Successful");
+  s.follow(11s);
+  CHECK(s.status().current_step_index == 1);
+  CHECK(calls(s) == "Run 1 #1");
+  answer(s, "Successful");
+  CHECK(s.status().current_step_index == 2);
+}
+
 TEST_CASE("another template ends what still runs and begins anew") {
   Scenario s(canary({plugin(), pause()}));
   begin(s);

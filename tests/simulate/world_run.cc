@@ -49,6 +49,7 @@ void World::misfortune(Tenant& tenant, const Act& act) {
       if (second_) return;
       start(second_);
       second_until_ = loop_.now() + act.lasts;
+      for (const auto& each : tenants_) each->monitor.noteDeath();  // of the one that does not know that it is deposed
       agenda_.after(act.lasts, [this] { second_.reset(); });
       return;
     case ActKind::kWallJump:

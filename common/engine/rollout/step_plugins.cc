@@ -147,6 +147,11 @@ void runCurrent(Pass& pass) {
   if (wanted == nullptr || fullyPromoted(pass)) return;
   Entries& entries = pass.next.canary.step_plugins;
   const StepPluginStatus* run = find(entries, stepIndex(pass), plugin::kRun);
+  // Somebody went back to an earlier step while it ran, and it was told to end: it begins anew.
+  if (run != nullptr && run->phase == plugin::kRunning && isEnded(pass, *run)) {
+    std::erase_if(entries, [&](const StepPluginStatus& entry) { return entry.index == stepIndex(pass); });
+    run = nullptr;
+  }
   if (run == nullptr) {
     entries.push_back({.index = stepIndex(pass),
                        .name = wanted->name,
@@ -224,8 +229,7 @@ bool pluginStepCompleted(const Pass& pass, std::int32_t index) {
   Entries entries = pass.next.canary.step_plugins;
   const StepPluginStatus* run = find(entries, index, plugin::kRun);
   if (run == nullptr) return false;
-  if (run->disabled || run->phase == plugin::kSuccessful || run->phase == plugin::kFailed) return true;
-  return run->phase == plugin::kRunning && isEnded(pass, *run);
+  return run->disabled || run->phase == plugin::kSuccessful || run->phase == plugin::kFailed;
 }
 
 }  // namespace towpath::rollout
