@@ -105,6 +105,24 @@ TEST_CASE("managed routes go with an abort, in the same turn, and come again wit
   CHECK(s.phase() == "Paused");
 }
 
+TEST_CASE("an abort takes managed routes back although stable cannot take the weight yet") {
+  model::CanaryStrategy strategy = withRoutes({setWeight(50), headerRoute("beta", "yes"), pause()});
+  strategy.dynamic_stable_scale = true;
+  Scenario s(strategy, 8);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.converge();
+  REQUIRE(routes(s) == "beta=yes");
+  s.runPods("v1", 0);
+  s.abort();
+  s.settle();
+  CHECK(routes(s) == "beta=yes");  // nobody else could answer
+  s.runPods("v1", 1);
+  s.settle();
+  CHECK(routes(s) == "");
+  CHECK(s.weight() > 0);
+}
+
 TEST_CASE("managed routes go with a full promotion, an undo and a new template") {
   Scenario s(withRoutes({canaryScale(25), headerRoute("beta", "yes"), pause()}));
   s.deployFirst();

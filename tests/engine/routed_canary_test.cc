@@ -556,4 +556,17 @@ TEST_CASE("a version that still gets requests loses no pods because others of it
   CHECK(s.weight() == 0);
 }
 
+TEST_CASE("a canary that is replaced while the rollout is scaled to nothing leaves no pods") {
+  Scenario s(routedCanary({setWeight(50), pause()}), 8);
+  s.deployFirst("v1");
+  s.changeTemplate("v2");
+  s.converge();
+  REQUIRE(s.size("v2") == 4);
+  s.changeTemplate("v3");
+  s.scaleTo(0);
+  s.converge();
+  s.follow(100s);
+  CHECK(sizes(s.world) == "v1:0/0 v2:0/0 v3:0/0");
+}
+
 }  // namespace towpath::rollout::test

@@ -11,7 +11,8 @@ bool canTake(const Pass& pass, ServiceRole role, const model::Service& service, 
   const std::optional<model::TrafficWeights>& weights = pass.old().canary.weights;
   const bool idle = role == ServiceRole::kCanary && trafficRouted(pass) && (!weights || weights->canary.weight == 0);
   if (service.managed_by.empty() && !idle) return target.replicas != 0 && target.available_replicas >= target.replicas;
-  return target.available_replicas > 0;
+  // Where no pods are wanted none will come; those of the version that it names would have to stay for it.
+  return target.available_replicas > 0 || pass.wanted() == 0;
 }
 
 }  // namespace

@@ -128,6 +128,19 @@ void recordWeights(Pass& pass, const TrafficSetting& setting) {
   pass.next.canary.weights = std::move(weights);
 }
 
+// An abort takes header and mirror routes back although stable cannot take the weight yet, as soon as anything of it
+// can answer.
+TrafficResult takeRoutesBack(Pass& pass) {
+  const std::optional<TrafficSetting>& applied = pass.world.traffic.applied;
+  const bool left = applied && !applied->managed.empty();
+  if (!left || !isAborted(pass) || sizeOf(stableSet(pass)).available == 0) return TrafficResult::kDone;
+  TrafficSetting setting = *applied;
+  setting.managed.clear();
+  act(pass, SetTraffic{std::move(setting), strategy(pass).maxWeight(), false});
+  pass.decision.decide_again = true;
+  return TrafficResult::kAskAgain;
+}
+
 // A weight that the data plane does not carry yet holds the step; at the end of the rollout it also keeps the old
 // version.
 void awaitVerification(Pass& pass, const TrafficSetting& setting) {
@@ -162,7 +175,7 @@ TrafficResult reconcileTraffic(Pass& pass) {
     return TrafficResult::kDone;
   }
   const std::optional<TrafficPlan> plan = planTraffic(pass);
-  if (!plan) return TrafficResult::kDone;
+  if (!plan) return takeRoutesBack(pass);
   if (plan->canary_service_to_stable) switchService(pass, ServiceRole::kCanary, stableSet(pass), ServiceCheck::kNone);
   const TrafficSetting setting{plan->weight, plan->canary_hash, plan->stable_hash, experimentDestinations(pass),
                                wantedRoutes(pass)};
