@@ -12,6 +12,7 @@ Object::Object(Object&& other) noexcept = default;
 Object& Object::operator=(const Object& other) = default;
 Object& Object::operator=(Object&& other) noexcept = default;
 Object::Object(std::initializer_list<Member> members) : members_(members) {}
+Object::Object(std::vector<Member> members) : members_(std::move(members)) {}
 
 const Value* Object::find(std::string_view key) const {
   for (const Member& member : members_) {

@@ -28,6 +28,8 @@ class Object {
   Object& operator=(const Object& other);
   Object& operator=(Object&& other) noexcept;
   Object(std::initializer_list<Member> members);
+  // Of members of which each has another key.
+  explicit Object(std::vector<Member> members);
 
   const Value* find(std::string_view key) const;
   Value* find(std::string_view key);

@@ -4,6 +4,8 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <span>
 #include <unordered_map>
 
 #include "json/field.h"
@@ -16,6 +18,21 @@ namespace bj = boost::json;
 using Member = Object::Member;
 
 constexpr std::size_t kPairwise = 32;  // members up to which comparing each with each beats hashing
+
+// True if length, first and last letter alone tell the keys apart, as they nearly always do.
+bool areDistinct(std::span<const Member> members) {
+  std::uint64_t seen = 0;
+  for (const Member& member : members) {
+    const std::string& key = member.key;
+    const std::size_t mark = key.empty() ? 0
+                                         : key.size() * 7 + static_cast<unsigned char>(key.front()) * 3 +
+                                               static_cast<unsigned char>(key.back());
+    const std::uint64_t bit = std::uint64_t{1} << (mark % 64);
+    if (seen & bit) return false;
+    seen |= bit;
+  }
+  return true;
+}
 
 // Builds a Value from the events of the parser. Members and elements gather on one stack and are moved into a container
 // of the exact size when it ends, so that kept objects carry no spare capacity.
@@ -125,15 +142,11 @@ bool Builder::on_object_end(std::size_t, bj::error_code&) {
     return true;
   }
   dropDuplicates(frames_.back());
-  const std::size_t start = frames_.back().start;
-  Object object;
-  object.reserve(stack_.size() - start);
-  for (std::size_t i = start; i < stack_.size(); ++i) {
-    object.append(std::move(stack_[i].key), std::move(stack_[i].value));
-  }
-  stack_.resize(start);
+  const auto start = stack_.begin() + static_cast<std::ptrdiff_t>(frames_.back().start);
+  std::vector<Member> members(std::make_move_iterator(start), std::make_move_iterator(stack_.end()));
+  stack_.erase(start, stack_.end());
   frames_.pop_back();
-  return add(Value(std::move(object)));
+  return add(Value(Object(std::move(members))));
 }
 
 bool Builder::on_array_end(std::size_t, bj::error_code&) {
@@ -204,6 +217,7 @@ bool Builder::isManagedFields(std::string_view key) const {
 void Builder::dropDuplicates(const Frame& frame) {
   const std::size_t count = stack_.size() - frame.start;
   if (count <= kPairwise) {
+    if (areDistinct(std::span(stack_).subspan(frame.start))) return;
     for (std::size_t again = frame.start + 1; again < stack_.size(); ++again) {
       for (std::size_t first = frame.start; first < again; ++first) {
         if (stack_[first].key != stack_[again].key) continue;

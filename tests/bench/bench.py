@@ -333,7 +333,7 @@ def programs(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", help="store, verdict, sizes, whole, watch, edge-verdict, runs, nodes; all without one")
+    parser.add_argument("name", nargs="?", help="store, verdict, reconcile, sizes, whole, watch, edge-verdict, runs, nodes; all without one")
     parser.add_argument("--build", default="build")
     parser.add_argument("--nodes", type=int, default=100, help="of the benchmark nodes")
     parser.add_argument("--json", help="also write the figures to this file")

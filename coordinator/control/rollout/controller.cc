@@ -144,8 +144,9 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::pass(cluster::ObjectKey 
     traffic_.erase(ref->meta().uid);
     co_return cluster::PassEnd{};
   }
-  if (const Result<void> claimed = co_await claim(ref); !claimed) co_return std::unexpected(claimed.error());
-  View view = gather(context_, ref);
+  Value object = ref->parse();
+  if (const Result<void> claimed = co_await claim(ref, object); !claimed) co_return std::unexpected(claimed.error());
+  View view = gather(context_, ref, std::move(object));
   remember(view);
   if (const auto known = traffic_.find(view.world.uid); known != traffic_.end()) view.world.traffic = known->second;
   view.world.plugin_call = plugin_calls_.last(view.world.uid);
@@ -176,8 +177,16 @@ loop::Task<Result<cluster::PassEnd>> RolloutController::turn(View& view) {
   co_return cluster::PassEnd{kNextTurn};
 }
 
+// Of the Rollout, or of the workload that it names; nullopt if that is not there.
+std::optional<Value> RolloutController::selectorOf(const Value& rollout) const {
+  if (!rollout["spec"]["workloadRef"].isObject()) return rollout["spec"]["selector"];
+  Value resolved = rollout;
+  if (!resolveWorkload(context_.caches, resolved)) return std::nullopt;
+  return std::as_const(resolved)["spec"]["selector"];
+}
+
 // Adopts ReplicaSets of ours that lost their owner and lets go of those that the selector doesn't match (2.4).
-loop::Task<Result<void>> RolloutController::claim(cluster::ObjectRef rollout) {
+loop::Task<Result<void>> RolloutController::claim(cluster::ObjectRef rollout, const Value& object) {
   std::vector<cluster::ObjectRef> orphans;
   for (const cluster::ObjectKey& key : orphans_) {
     if (key.ns != rollout->meta().ns) continue;
@@ -186,11 +195,9 @@ loop::Task<Result<void>> RolloutController::claim(cluster::ObjectRef rollout) {
   }
   const std::vector<cluster::ObjectRef> owned = context_.caches.replica_sets->controlledBy(rollout->meta().uid);
   if (orphans.empty() && owned.empty()) co_return {};
-  Value object = rollout->parse();
-  const bool referring = std::as_const(object)["spec"]["workloadRef"].isObject();
-  if (referring && !resolveWorkload(context_.caches, object)) co_return {};
-  const Result<cluster::LabelSelector> selector =
-      cluster::LabelSelector::fromObject(std::as_const(object)["spec"]["selector"]);
+  const std::optional<Value> labels = selectorOf(object);
+  if (!labels) co_return {};
+  const Result<cluster::LabelSelector> selector = cluster::LabelSelector::fromObject(*labels);
   if (!selector || selector->empty()) co_return {};
   for (const cluster::ObjectRef& set : orphans) {
     if (!selector->matches(set->meta().labels)) continue;

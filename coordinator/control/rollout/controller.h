@@ -32,7 +32,8 @@ class RolloutController {
   loop::Task<void> begin();
   loop::Task<Result<cluster::PassEnd>> pass(cluster::ObjectKey key);
   loop::Task<Result<cluster::PassEnd>> turn(View& view);
-  loop::Task<Result<void>> claim(cluster::ObjectRef rollout);
+  std::optional<Value> selectorOf(const Value& rollout) const;
+  loop::Task<Result<void>> claim(cluster::ObjectRef rollout, const Value& object);
   loop::Task<Result<void>> setOwner(cluster::ObjectRef replica_set, Value owners);
   void remember(const View& view);
   void listen();

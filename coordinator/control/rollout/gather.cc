@@ -60,14 +60,35 @@ std::vector<const model::AnalysisRef*> analysesOf(const model::RolloutSpec& spec
   return refs;
 }
 
+// Objects of the caches for the time of a look, each read once.
+class Parsed {
+ public:
+  // nullptr if it is not there.
+  const Value* find(const cluster::Cache* cache, std::string_view ns, std::string_view name) {
+    for (const Entry& entry : entries_) {
+      if (entry.cache == cache && entry.name == name) return &entry.object;
+    }
+    const cluster::ObjectRef found = cache->find(ns, name);
+    return found ? &entries_.emplace_back(cache, std::string(name), found->parse()).object : nullptr;
+  }
+
+ private:
+  struct Entry {
+    const cluster::Cache* cache = nullptr;  // and with it the namespace
+    std::string name;
+    Value object;
+  };
+  std::list<Entry> entries_;
+};
+
 void noteInvalid(View& view, std::optional<std::string> error) {
   if (!view.world.invalid) view.world.invalid = std::move(error);
 }
 
-void gatherServices(const RolloutContext& context, View& view) {
+void gatherServices(const RolloutContext& context, View& view, Parsed& parsed) {
   for (const ServiceUse& use : servicesOf(view.world.spec)) {
-    const cluster::ObjectRef found = context.caches.services->find(view.world.namespace_name, use.name);
-    if (found) view.world.services.push_back({use.role, api::decodeService(found->parse())});
+    const Value* found = parsed.find(context.caches.services, view.world.namespace_name, use.name);
+    if (found) view.world.services.push_back({use.role, api::decodeService(*found)});
   }
 }
 
@@ -96,14 +117,10 @@ void checkPlugins(const RolloutContext& context, View& view) {
   }
 }
 
-void checkReferences(const RolloutContext& context, View& view) {
+void checkReferences(const RolloutContext& context, View& view, Parsed& parsed) {
   const std::string& ns = view.world.namespace_name;
-  std::list<Value> parsed;  // what the pointers point to
   const auto finder = [&parsed](const cluster::Cache* cache, std::string in) {
-    return [&parsed, cache, in](std::string_view name) -> const Value* {
-      const cluster::ObjectRef found = cache->find(in, name);
-      return found ? &parsed.emplace_back(found->parse()) : nullptr;
-    };
+    return [&parsed, cache, in](std::string_view name) { return parsed.find(cache, in, name); };
   };
   const api::FieldErrors errors = api::validateReferences(
       view.object, {.service = finder(context.caches.services, ns),
@@ -298,13 +315,14 @@ void readRollout(const RolloutContext& context, View& view) {
   world.selector_text = api::selectorText(object["spec"]["selector"]);
 }
 
-View gather(const RolloutContext& context, cluster::ObjectRef ref) {
+View gather(const RolloutContext& context, cluster::ObjectRef ref, Value object) {
   View view;
-  view.object = ref->parse();
+  view.object = std::move(object);
   view.ref = std::move(ref);
+  Parsed parsed;
   readRollout(context, view);
-  gatherServices(context, view);
-  checkReferences(context, view);
+  gatherServices(context, view, parsed);
+  checkReferences(context, view, parsed);
   gatherReplicaSets(context, view);
   gatherRuns(context, view);
   gatherExperiments(context, view);

@@ -18,7 +18,7 @@ bool usesService(const Value& rollout, std::string_view name);
 
 // Everything but the traffic, which the controller remembers, and runs that the cache lacks. `object` is the parsed
 // `ref`.
-View gather(const RolloutContext& context, cluster::ObjectRef ref);
+View gather(const RolloutContext& context, cluster::ObjectRef ref, Value object);
 
 // The metadata, spec and status part of the world, read again from view.object after an own write.
 void readRollout(const RolloutContext& context, View& view);
