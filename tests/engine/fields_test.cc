@@ -135,6 +135,26 @@ TEST_CASE("blue-green: maxUnavailable is the budget of a restart") {
   CHECK(evicted == 2);
 }
 
+TEST_CASE("a restart goes on beside an old version that stays and never got ready") {
+  model::BlueGreenStrategy strategy = blueGreen();
+  strategy.scale_down_delay_seconds = 0;
+  strategy.auto_promotion_enabled = false;
+  Scenario s(strategy, 3);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.settle();
+  s.runPods("v2", 0);
+  s.changeTemplate("v1");
+  s.settle();
+  REQUIRE(sizes(s.world) == "v1:3/3 v2:3/0");
+  for (const char* name : {"a", "b", "c"}) s.world.pods.push_back({name, s.now - 10s, true, false});
+  s.world.spec.restart_at = s.now;
+  ++s.world.generation;
+  s.settle();
+  CHECK(s.did(EvictPod{"a"}));
+  CHECK_FALSE(s.did(EvictPod{"b"}));
+}
+
 TEST_CASE("from blue-green to canary: what runs is stable, and the next template runs the steps") {
   Scenario s(blueGreen(), 4);
   s.deployFirst();

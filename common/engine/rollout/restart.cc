@@ -10,7 +10,11 @@ std::int32_t evictionBudget(const Pass& pass) {
   const auto available =
       std::ranges::count_if(pass.in.pods, [](const PodView& pod) { return pod.available && !pod.terminating; });
   std::int32_t sizes = 0;
-  for (const ReplicaSet& set : pass.world.replica_sets) sizes += set.replicas;
+  for (const ReplicaSet& set : pass.world.replica_sets) {
+    // Of old versions only what serves: one that never got ready may stay for ever (scaleDownDelaySeconds 0).
+    const bool other = &set != newSet(pass) && &set != stableSet(pass);
+    sizes += other ? std::min(set.replicas, set.available_replicas) : set.replicas;
+  }
   std::int32_t unavailable = 0;
   if (const model::CanaryStrategy* canary = pass.spec().canary()) {
     unavailable = resolveBudget(canary->max_surge, canary->max_unavailable, pass.wanted()).unavailable;

@@ -101,7 +101,9 @@ int main() {
   cluster::MemoryApi api(loop);
   std::int64_t passes = 0;
   control::Controllers controllers(
-      {.loop = loop, .api = api, .providers = {}, .observe_decision = [&](const auto&, const auto&, WallTime) { ++passes; }});
+      {.loop = loop, .api = api, .providers = {}, .observe_decision = [&](const auto&, const auto&, WallTime) {
+         ++passes;
+       }});
   for (int i = 0; i < kRollouts; ++i) {
     (void)api.createNow(cluster::kServices, object(kStable, i)).value();
     (void)api.createNow(cluster::kServices, object(kCanary, i)).value();
@@ -114,7 +116,8 @@ int main() {
     image["spec"]["template"]["spec"]["containers"].makeArray()[0]["image"] = "registry.example/shop:2";
     Value patch;
     patch["spec"]["template"] = image["spec"]["template"];
-    (void)api.patchNow(cluster::kRollouts, "default", fmt::format("shop-{}", i), cluster::PatchType::kMerge, patch).value();
+    (void)api.patchNow(cluster::kRollouts, "default", fmt::format("shop-{}", i), cluster::PatchType::kMerge, patch)
+        .value();
   }
   settle(loop, api);
   loop.advance(2 * kResync);
