@@ -10,7 +10,7 @@ import pytest
 import yaml
 from fleet import wait_until
 from scenarios_test import deploy, update, wait_phase, wait_step, weight
-from shop import routed_canary
+from shop import blue_green, routed_canary
 
 KEY = "a key that both sides know"
 
@@ -85,3 +85,21 @@ def test_a_trigger_from_outside_takes_the_update_back(fleet, hooks, secret):
     assert "webhook alarm asked for a rollback" in fleet.rollout("alarmed")["status"]["message"]
     wait_until(lambda: count(hooks, "tell") == 1, what="the end is told")
     assert [p["phase"] for p in hooks.asked if p["webhook"] == "tell"] == ["Failed"]
+
+
+def test_blue_green_waits_before_its_start_and_before_the_switch(fleet, hooks, secret):
+    def selected(role):
+        return fleet.get("service", f"turned-{role}")["spec"]["selector"]["rollouts-pod-template-hash"]
+
+    deploy(fleet, "turned", with_webhooks(blue_green("turned", replicas=2), hooks, start="confirm-rollout", switch="confirm-promotion"))
+    update(fleet, "turned", 2)
+    wait_until(lambda: count(hooks, "start") >= 2, what="the first gate is asked again")
+    status = fleet.rollout("turned")["status"]
+    assert status["message"] == "WebhookGate" and status.get("updatedReplicas", 0) == 0 and count(hooks, "switch") == 0
+    hooks.open.add("start")
+    wait_until(lambda: count(hooks, "switch") >= 2, what="the second gate is asked again")
+    status = fleet.rollout("turned")["status"]
+    assert status["updatedReplicas"] == 2 and selected("active") == status["stableRS"] and selected("preview") == status["currentPodHash"]
+    hooks.open.add("switch")
+    wait_phase(fleet, "turned", "Healthy")
+    assert selected("active") == status["currentPodHash"]
