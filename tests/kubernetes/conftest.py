@@ -61,7 +61,7 @@ def ours(cluster, tmp_path_factory):
 @pytest.fixture
 def workspace(cluster, ours, request):
     """A namespace, and ways to play a user in it."""
-    space = Workspace(cluster, ours, BUILD, request.node.name)
+    space = Workspace.of_its_own(cluster, ours, BUILD, request.node.name)
     yield space
     cluster.delete("Namespace", None, space.namespace)
 

@@ -22,7 +22,7 @@ def small(tmp_path):
         cluster.apply_definitions()
         daemon = coordinator(BUILD, cluster, tmp_path).start()
         wait_until(lambda: page(daemon, "/readyz") == (200, "ok: leads\n"), 60, "the coordinator leads")
-        yield Workspace(cluster, daemon, BUILD, "kine")
+        yield Workspace.of_its_own(cluster, daemon, BUILD, "kine")
     finally:
         if daemon:
             daemon.stop()

@@ -1,4 +1,4 @@
-"""Canaries with an HTTPRoute, analyses, and the manifests of the edge on a cluster."""
+"""Canaries with an HTTPRoute, analyses, and the manifests of the example on a cluster."""
 
 import sys
 
@@ -9,7 +9,7 @@ from fleet import wait_until
 from workload import rollout, service
 
 sys.path.insert(0, str(ROOT / "tests" / "process"))
-from shop import blue_green, image, routed_canary  # noqa: E402
+from shop import image, routed_canary  # noqa: E402
 
 
 def runs(workspace):
@@ -107,8 +107,8 @@ def test_weights_of_an_http_route_follow_the_steps(workspace):
     assert workspace.served_version("web-stable") == 2
 
 
-def test_the_manifests_of_the_edge_apply_here_byte_for_byte(workspace, tmp_path):
-    """Those of the shop, of which only the namespace of its route is a namespace here, and those of the bare-metal scenarios."""
+def test_the_manifests_of_the_example_apply_here(workspace, tmp_path):
+    """Only the namespace of its route is another; those of the bare-metal scenarios are in scenarios_test.py."""
     for name in ("services.yaml", "analysis.yaml"):
         apply_text(workspace, ROOT / "examples" / "shop" / name)
     # The controllers of a cluster see no proxy of the edge: without measurements the run has an error, and 20 % stay for the person to judge.
@@ -119,36 +119,3 @@ def test_the_manifests_of_the_edge_apply_here_byte_for_byte(workspace, tmp_path)
     stored = workspace.get("Rollout", "shop")["spec"]
     written = yaml.safe_load(here.read_text())["spec"]
     assert stored["strategy"] == written["strategy"] and stored["template"]["spec"] == written["template"]["spec"]
-
-    scenario = tmp_path / "scenario.yaml"
-    objects = blue_green("preview", blue_green={"autoPromotionEnabled": False, "scaleDownDelaySeconds": 2})
-    scenario.write_text(yaml.safe_dump_all(objects))
-    apply_text(workspace, scenario)
-    workspace.wait_phase("preview", "Healthy")
-    workspace.towpath("set", "image", "preview", f"shop={image(2)}")
-    workspace.wait_phase("preview", "Paused")
-    assert (workspace.served_version("preview-active"), workspace.served_version("preview-preview")) == (1, 2)
-    workspace.towpath("promote", "preview")
-    workspace.wait_phase("preview", "Healthy")
-    wait_until(lambda: workspace.sizes("preview") == {2: (3, 3)}, 60, "the old version is scaled down")
-
-
-def test_the_bare_metal_steps_run_here_in_the_same_order(workspace):
-    steps = [step for percent in (10, 20, 30, 40, 60, 80) for step in ({"setWeight": percent}, {"pause": {"duration": "2s"}})]
-    objects = routed_canary("ramp", steps)
-    objects[-1]["spec"]["strategy"]["canary"]["trafficRouting"]["plugins"]["argoproj-labs/gatewayAPI"]["namespace"] = workspace.namespace
-    workspace.create(*objects)
-    workspace.wait_phase("ramp", "Healthy")
-    workspace.set_image("ramp", image(2))
-    seen = []
-
-    def done():
-        current = workspace.weights("ramp")["canary"]
-        if not seen or seen[-1] != current:
-            seen.append(current)
-        found = workspace.get("Rollout", "ramp")
-        return str(found["metadata"]["generation"]) == found["status"].get("observedGeneration") and found["status"].get("phase") == "Healthy"
-
-    wait_until(done, 120, "the ramp ends")
-    rising = [weight for weight in seen if 0 < weight < 100]
-    assert rising == sorted(rising) and {10, 20, 30, 40, 60, 80} <= set(seen)

@@ -24,11 +24,16 @@ def service(name, app):
 
 
 class Workspace:
-    def __init__(self, cluster, ours, build, test_name):
-        self.cluster, self.ours, self.build = cluster, ours, build
-        self.namespace = re.sub(r"[^a-z0-9]+", "-", test_name.lower()).removeprefix("test-")[:60].strip("-")
-        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
-        wait_until(lambda: cluster.get("ServiceAccount", self.namespace, "default"), 30, "the namespace is usable")
+    def __init__(self, cluster, ours, build, namespace):
+        self.cluster, self.ours, self.build, self.namespace = cluster, ours, build, namespace
+
+    @classmethod
+    def of_its_own(cls, cluster, ours, build, test_name):
+        """A new namespace."""
+        made = cls(cluster, ours, build, re.sub(r"[^a-z0-9]+", "-", test_name.lower()).removeprefix("test-")[:60].strip("-"))
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.namespace}})
+        wait_until(lambda: cluster.get("ServiceAccount", made.namespace, "default"), 30, "the namespace is usable")
+        return made
 
     def create(self, *objects):
         for obj in objects:

@@ -2,7 +2,7 @@
 
 import pytest
 from fleet import condition, is_current, wait_until
-from shop import ANALYSIS_ARGS, ask, blue_green, error_template, image, rollout, routed_canary, services, versions, Load
+from shop import ANALYSIS_ARGS, SCENARIOS, ask, blue_green, error_template, image, routed_canary, scaled, versions, Load
 
 
 def deploy(fleet, name, objects):
@@ -12,6 +12,10 @@ def deploy(fleet, name, objects):
     for route in (o["metadata"]["name"] for o in objects if o["kind"] == "HTTPRoute"):
         for agent in fleet.agents:
             wait_until(lambda: ask(agent, f"/{route}")[0] == 200, what=f"{agent.name} answers /{route}")
+
+
+def begin(fleet, name):
+    deploy(fleet, name, SCENARIOS[name])
 
 
 def update(fleet, name, version):
@@ -36,7 +40,7 @@ def images_of(fleet, name):
 
 
 def test_canary_goes_through_its_steps_to_the_end(fleet):
-    deploy(fleet, "steps", routed_canary("steps", [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]))
+    begin(fleet, "steps")
     assert set(versions(fleet, "/steps")) == {"1"}
     update(fleet, "steps", 2)
     wait_step(fleet, "steps", 1)
@@ -52,7 +56,7 @@ def test_canary_goes_through_its_steps_to_the_end(fleet):
 
 
 def test_abort_takes_all_traffic_back_and_retry_tries_again(fleet):
-    deploy(fleet, "abort", routed_canary("abort", [{"setWeight": 50}, {"pause": {}}]))
+    begin(fleet, "abort")
     update(fleet, "abort", 2)
     wait_step(fleet, "abort", 1)
     fleet.towpath("abort", "abort")
@@ -68,7 +72,7 @@ def test_abort_takes_all_traffic_back_and_retry_tries_again(fleet):
 
 
 def test_preview_before_promotion(fleet):
-    deploy(fleet, "preview", blue_green("preview", blue_green={"autoPromotionEnabled": False, "scaleDownDelaySeconds": 2}))
+    begin(fleet, "preview")
     update(fleet, "preview", 2)
     wait_phase(fleet, "preview", "Paused")
     wait_until(lambda: set(versions(fleet, "/preview-preview", 12)) == {"2"}, what="the preview shows version 2")
@@ -100,8 +104,7 @@ def test_steps_that_run_before_the_switch(fleet):
 
 
 def test_twenty_percent_then_back_to_zero_then_judge_then_promote(fleet):
-    steps = [{"setWeight": 20}, {"pause": {"duration": "2s"}}, {"setWeight": 0}, {"pause": {}}]
-    deploy(fleet, "judge", routed_canary("judge", steps))
+    begin(fleet, "judge")
     update(fleet, "judge", 2)
     wait_step(fleet, "judge", 3)
     assert weight(fleet, "judge") == 0
@@ -111,9 +114,7 @@ def test_twenty_percent_then_back_to_zero_then_judge_then_promote(fleet):
 
 
 def test_slow_ramp(fleet):
-    # Times in a status are whole seconds, so that a pause of two may last little more than one: long enough to be seen.
-    steps = [step for percent in (10, 20, 30, 40, 60, 80) for step in ({"setWeight": percent}, {"pause": {"duration": "2s"}})]
-    deploy(fleet, "ramp", routed_canary("ramp", steps))
+    begin(fleet, "ramp")
     update(fleet, "ramp", 2)
     seen = []
 
@@ -130,7 +131,7 @@ def test_slow_ramp(fleet):
 
 
 def test_plain_rolling_update_without_steps(fleet):
-    deploy(fleet, "rolling", [*services("rolling", "all"), rollout("rolling", {"canary": {"maxSurge": 1, "maxUnavailable": 0}}, replicas=4)])
+    begin(fleet, "rolling")
     update(fleet, "rolling", 2)
     most, fewest = 0, 99
 
@@ -147,9 +148,7 @@ def test_plain_rolling_update_without_steps(fleet):
 
 
 def test_recreate_never_runs_two_versions_at_once(fleet):
-    recreate = rollout("recreate", {"canary": {}}, replicas=2)
-    recreate["metadata"]["annotations"] = {"towpath.dev/strategy": "recreate"}
-    deploy(fleet, "recreate", [recreate])
+    begin(fleet, "recreate")
     update(fleet, "recreate", 2)
 
     def done():
@@ -162,7 +161,7 @@ def test_recreate_never_runs_two_versions_at_once(fleet):
 
 
 def test_roll_back_by_hand(fleet):
-    deploy(fleet, "undo", routed_canary("undo", [{"setWeight": 50}]))
+    begin(fleet, "undo")
     for version in (2, 4):
         update(fleet, "undo", version)
         wait_phase(fleet, "undo", "Healthy")
@@ -204,7 +203,7 @@ def test_analysis_step_that_succeeds_goes_on(fleet):
 
 
 def test_a_template_change_in_the_middle_goes_on_with_the_newest(fleet):
-    deploy(fleet, "newest", routed_canary("newest", [{"setWeight": 50}, {"pause": {}}]))
+    begin(fleet, "newest")
     update(fleet, "newest", 2)
     wait_step(fleet, "newest", 1)
     update(fleet, "newest", 4)
@@ -216,7 +215,7 @@ def test_a_template_change_in_the_middle_goes_on_with_the_newest(fleet):
 
 
 def test_pause_resume_and_restart(fleet):
-    deploy(fleet, "hold", routed_canary("hold", [{"setWeight": 50}, {"pause": {"duration": "1s"}}]))
+    begin(fleet, "hold")
     fleet.towpath("pause", "hold")
     update(fleet, "hold", 2)
     wait_phase(fleet, "hold", "Paused")
@@ -230,19 +229,16 @@ def test_pause_resume_and_restart(fleet):
 
 
 def test_scale_in_the_middle_and_to_zero_and_back(fleet):
-    deploy(fleet, "scale", routed_canary("scale", [{"setWeight": 50}, {"pause": {}}], replicas=2))
+    begin(fleet, "scale")
     update(fleet, "scale", 2)
     wait_step(fleet, "scale", 1)
 
-    def scale_to(replicas):
-        fleet.apply(routed_canary("scale", [{"setWeight": 50}, {"pause": {}}], replicas=replicas, version=2)[-1])
-
-    scale_to(4)
+    fleet.apply(scaled(4))
     wait_until(lambda: images_of(fleet, "scale") == [image(1)] * 4 + [image(2)] * 2, 60, "both versions are scaled")
     fleet.towpath("promote", "scale", "--full")
     wait_phase(fleet, "scale", "Healthy")
     for replicas in (0, 2):
-        scale_to(replicas)
+        fleet.apply(scaled(replicas))
         wait_until(lambda: images_of(fleet, "scale").count(image(2)) == replicas, 60, f"{replicas} pods of the new version")
         wait_phase(fleet, "scale", "Healthy")
     wait_until(lambda: set(versions(fleet, "/scale", 12)) == {"2"}, what="the new version answers again")

@@ -53,6 +53,38 @@ def blue_green(name, **more):
             route(f"{name}-preview", (f"{name}-preview", 100)), rollout(name, strategy, **more)]
 
 
+HALF = [{"setWeight": 50}, {"pause": {}}]
+# Times in a status are whole seconds, so that a pause of two may last little more than one: long enough to be seen.
+RAMP = [step for percent in (10, 20, 30, 40, 60, 80) for step in ({"setWeight": percent}, {"pause": {"duration": "2s"}})]
+
+
+def recreated(name, **more):
+    objects = [rollout(name, {"canary": {}}, **more)]
+    objects[0]["metadata"]["annotations"] = {"towpath.dev/strategy": "recreate"}
+    return objects
+
+
+# Rollouts by name that run on bare metal and on a cluster alike, from the same bytes (tests/kubernetes/scenarios_test.py).
+SCENARIOS = {
+    "steps": routed_canary("steps", [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]),
+    "abort": routed_canary("abort", HALF),
+    "preview": blue_green("preview", blue_green={"autoPromotionEnabled": False, "scaleDownDelaySeconds": 2}),
+    "judge": routed_canary("judge", [{"setWeight": 20}, {"pause": {"duration": "2s"}}, {"setWeight": 0}, {"pause": {}}]),
+    "ramp": routed_canary("ramp", RAMP),
+    "rolling": [*services("rolling", "all"), rollout("rolling", {"canary": {"maxSurge": 1, "maxUnavailable": 0}}, replicas=4)],
+    "recreate": recreated("recreate", replicas=2),
+    "undo": routed_canary("undo", [{"setWeight": 50}]),
+    "newest": routed_canary("newest", HALF),
+    "hold": routed_canary("hold", [{"setWeight": 50}, {"pause": {"duration": "1s"}}]),
+    "scale": routed_canary("scale", HALF, replicas=2),
+}
+
+
+def scaled(replicas):
+    """The Rollout "scale" in the middle of its update, of another size."""
+    return routed_canary("scale", HALF, replicas=replicas, version=2)[-1]
+
+
 def error_template(name, **metric):
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": name},
             "spec": {"args": [{"name": "hash"}, {"name": "service"}],
