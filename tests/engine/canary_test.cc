@@ -27,6 +27,30 @@ TEST_CASE("the first version is deployed at once: no steps, no analysis, the pee
   CHECK(s.status().conditions.size() == 4);
 }
 
+TEST_CASE("the end of a step and the pause after it are one write of the status") {
+  Scenario s(canary({setWeight(25), pause()}), 4);
+  s.deployFirst();
+  s.changeTemplate("v2");
+  s.settle();
+  s.runPods();
+  const Decision decision = decide(s.world, s.now);
+  const PatchStatus* patch = nullptr;
+  std::vector<std::string> told;
+  for (const Action& action : decision.actions) {
+    if (const auto* found = std::get_if<PatchStatus>(&action)) {
+      REQUIRE(patch == nullptr);
+      patch = found;
+    } else if (const auto* event = std::get_if<EmitEvent>(&action)) {
+      told.push_back(event->reason);
+    }
+  }
+  REQUIRE(patch != nullptr);
+  CHECK(patch->next.current_step_index == 1);
+  CHECK(hasPause(patch->next, model::PauseReason::kCanaryPauseStep));
+  CHECK(patch->guarded);
+  CHECK(told == std::vector<std::string>{"RolloutStepCompleted", "RolloutPaused"});
+}
+
 TEST_CASE("a settled world yields no action, whatever the time") {
   Scenario s(canary({setWeight(50), pause()}), 3);
   s.deployFirst();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/rollout/effects.h"
 #include "engine/rollout/pass.h"
 
 namespace towpath::rollout {
@@ -60,9 +61,7 @@ Decision decideOn(const World& world, WallTime now) {
   return std::move(pass.decision);
 }
 
-}  // namespace
-
-Decision decide(const World& world, WallTime now) {
+Decision decideOnce(const World& world, WallTime now) {
   if (const std::optional<World> aborted = abortAnyway(world)) {
     Decision decision = decideOn(*aborted, now);
     const WallTime retry = now + kStuckRetry;
@@ -71,6 +70,44 @@ Decision decide(const World& world, WallTime now) {
   }
   const std::optional<World> held = holdNewVersion(world);
   return decideOn(held ? *held : world, now);
+}
+
+// The status, if the decision does nothing but write it and tell of it.
+PatchStatus* onlyStatus(Decision& decision) {
+  PatchStatus* status = nullptr;
+  for (Action& action : decision.actions) {
+    auto* patch = std::get_if<PatchStatus>(&action);
+    if ((patch == nullptr && !std::holds_alternative<EmitEvent>(action)) || (patch != nullptr && status != nullptr))
+      return nullptr;
+    if (patch != nullptr) status = patch;
+  }
+  return decision.decide_again ? nullptr : status;
+}
+
+// The end of a step before a pause, and the beginning of that pause, are one write of the status and not two.
+void joinPause(Decision& decision, const World& world, WallTime now) {
+  PatchStatus* step = onlyStatus(decision);
+  if (step == nullptr || step->next.current_step_index == world.status.current_step_index) return;
+  World after = world;
+  applyEffect(after, *step, now);
+  Decision next = decideOnce(after, now);
+  const PatchStatus* pause = onlyStatus(next);
+  const bool begins = pause != nullptr && hasPause(pause->next, model::PauseReason::kCanaryPauseStep) &&
+                      pause->next.current_step_index == step->next.current_step_index;
+  if (!begins) return;
+  *step = {pause->next, step->guarded || pause->guarded};
+  decision.look_again_at = next.look_again_at;
+  for (Action& action : next.actions) {
+    if (std::holds_alternative<EmitEvent>(action)) decision.actions.push_back(std::move(action));
+  }
+}
+
+}  // namespace
+
+Decision decide(const World& world, WallTime now) {
+  Decision decision = decideOnce(world, now);
+  joinPause(decision, world, now);
+  return decision;
 }
 
 const model::AnalysisRef* analysisRef(const model::RolloutSpec& spec, AnalysisType type,

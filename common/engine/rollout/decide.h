@@ -3,13 +3,16 @@
 // between calls. A settled world yields no action, and deciding twice changes nothing.
 //
 // One decision, in order (each part is a file of this folder):
-//   invalid spec     → condition InvalidSpec, nothing else                                     conditions.cc
-//   no ReplicaSet    → CreateReplicaSet, then decide again                                     replicas.cc
-//   changed template or steps → status reset to step 0 (or the end, for a rollback)            status.cc
-//   canary           → services, traffic, analysis, ReplicaSets, pause, step completion        canary.cc,
-//   traffic_plan.cc recreate         → the old version to 0, then the new one up recreate.cc blue-green       →
-//   preview, ReplicaSets, pause, active, analysis                           blue_green.cc status           → promotion,
-//   counters, pauses, conditions, phase, one patch               status.cc, conditions.cc
+//
+//   invalid spec: condition InvalidSpec, nothing else (conditions.cc)
+//   no ReplicaSet: CreateReplicaSet, then decide again (replicas.cc)
+//   changed template or steps: status reset to step 0, or to the end for a rollback (status.cc)
+//   canary: services, traffic, analysis, ReplicaSets, pause, step completion (canary.cc, traffic_plan.cc)
+//   recreate: the old version to 0, then the new one up (recreate.cc)
+//   blue-green: preview, ReplicaSets, pause, active, analysis (blue_green.cc)
+//   status: promotion, counters, pauses, conditions, phase, one patch (status.cc, conditions.cc)
+//
+// At most one step ends in a decision; a pause that follows it begins in the same one.
 // Abort is looked at first in each of them and is legal in every state.
 
 #include "engine/rollout/decision.h"
