@@ -31,24 +31,27 @@ TEST_CASE("the end of a step and the pause after it are one write of the status"
   Scenario s(canary({setWeight(25), pause()}), 4);
   s.deployFirst();
   s.changeTemplate("v2");
-  s.settle();
-  s.runPods();
+  s.converge();
+  REQUIRE(s.phase() == "Paused");
+  // As it was before: the pods are there, and nobody has noticed.
+  s.world.status.current_step_index = 0;
+  s.world.status.pause_conditions.clear();
+  s.world.status.controller_pause = false;
+  s.world.status.phase = model::RolloutPhase::kProgressing;
   const Decision decision = decide(s.world, s.now);
-  const PatchStatus* patch = nullptr;
   std::vector<std::string> told;
+  int patches = 0;
   for (const Action& action : decision.actions) {
-    if (const auto* found = std::get_if<PatchStatus>(&action)) {
-      REQUIRE(patch == nullptr);
-      patch = found;
-    } else if (const auto* event = std::get_if<EmitEvent>(&action)) {
-      told.push_back(event->reason);
-    }
+    if (const auto* event = std::get_if<EmitEvent>(&action)) told.push_back(event->reason);
+    const auto* patch = std::get_if<PatchStatus>(&action);
+    if (patch == nullptr) continue;
+    ++patches;
+    CHECK(patch->next.current_step_index == 1);
+    CHECK(hasPause(patch->next, model::PauseReason::kCanaryPauseStep));
+    CHECK(patch->guarded);
   }
-  REQUIRE(patch != nullptr);
-  CHECK(patch->next.current_step_index == 1);
-  CHECK(hasPause(patch->next, model::PauseReason::kCanaryPauseStep));
-  CHECK(patch->guarded);
-  CHECK(told == std::vector<std::string>{"RolloutStepCompleted", "RolloutPaused"});
+  CHECK(patches == 1);
+  CHECK(fmt::format("{}", fmt::join(told, " ")) == "RolloutStepCompleted RolloutPaused");
 }
 
 TEST_CASE("a settled world yields no action, whatever the time") {
