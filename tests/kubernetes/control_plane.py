@@ -80,7 +80,8 @@ class ControlPlane:
             "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", self.directory / "accounts.key",
             "--service-account-signing-key-file", self.directory / "accounts.key", "--endpoint-reconciler-type", "none",
             "--service-cluster-ip-range", "10.96.0.0/16", "--profiling=false")
-        wait_until(lambda: (self.directory / "certificates" / "apiserver.crt").exists(), 60, "the API server's certificate")
+        # The key is written when the certificate is whole.
+        wait_until(lambda: (self.directory / "certificates" / "apiserver.key").exists(), 60, "the API server's certificate")
         self.write_kubeconfig()
         wait_until(self.ready, 120, "the API server")
         for name, *more in [("kube-controller-manager", "--service-account-private-key-file", self.directory / "accounts.key",

@@ -122,7 +122,7 @@ def everything(workspace, answers, with_route):
         workspace.wait_phase(name, "Healthy", timeout=90)
     wait_until(lambda: workspace.get("Deployment", "taken")["spec"]["replicas"] == 0, 60, "the Deployment is scaled down")
     wait_until(lambda: {pod["metadata"]["labels"].get("role") for pod in workspace.pods("web").values()} == {"stable"}, 60, "the roles are told")
-    assert "RolloutCompleted" in workspace.events("web")
+    wait_until(lambda: "RolloutCompleted" in workspace.events("web"), 30, "the end is told")
 
 
 def refusals(daemon):

@@ -54,7 +54,7 @@ def test_abort_ends_at_the_stable_version_and_retry_begins_anew(workspace, phase
         assert workspace.served_version("active") == 1
     else:
         workspace.wait_sizes("web", {1: (size, size)})
-    assert "RolloutAborted" in workspace.events("web")
+    wait_until(lambda: "RolloutAborted" in workspace.events("web"), 30, "the abort is told")
     if phase == "starting":
         workspace.set_version("web", 2, broken=None)
     else:
