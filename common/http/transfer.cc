@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "tls/authority.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kHeld = 256u << 10;  // bytes held for a reader before the transfer pauses
 constexpr long kIdleConnections = 64;
+constexpr Duration kSecondLook = 20ms;
 
 // libcurl turns session tickets off for TLS 1.2, and our server has no other memory of sessions: without them each
 // connection costs it a full handshake (6 ms of its core instead of 0.2). libssl is there because libcurl brought it;
@@ -96,6 +98,25 @@ void Multi::act(curl_socket_t fd, int events) {
   collect();
 }
 
+// libcurl 7.88 forgets input of HTTP/2: when one stream reads off the connection what is another's, and more than that
+// one's 16 KB, then it stops in the middle of its input, wakes the other for what it holds and nobody for what is
+// behind (a part of the answer, its end, other answers), until the socket has more to read or a time-out runs. On an
+// API server that may be the bookmark of the next minute. So after each delivery all connections are read once more,
+// as if they had something, until that delivers nothing. Later versions do without.
+void Multi::lookAgainSoon() {
+  if (std::exchange(looks_again_, true)) return;
+  second_look_ = loop_.startTimer(kSecondLook, [this] { lookAgain(); });
+}
+
+void Multi::lookAgain() {
+  looks_again_ = false;
+  std::vector<curl_socket_t> sockets;
+  for (const auto& [fd, watcher] : watchers_) sockets.push_back(fd);
+  for (const curl_socket_t fd : sockets) {
+    if (watchers_.contains(fd)) act(fd, CURL_CSELECT_IN);
+  }
+}
+
 void Multi::collect() {
   int left = 0;
   while (const CURLMsg* message = curl().multi_info_read(multi_, &left)) {
@@ -117,6 +138,7 @@ Transfer::Transfer(Multi& multi, ClientRequest request, Purpose purpose)
 
 Transfer::~Transfer() {
   if (added_) curl().multi_remove_handle(multi_.handle(), easy_);
+  if (http2_) multi_.lookAgainSoon();
   curl().easy_cleanup(easy_);
   curl().slist_free_all(header_list_);
   curl().slist_free_all(connect_to_);
@@ -261,8 +283,14 @@ std::size_t Transfer::onHeader(char* bytes, std::size_t, std::size_t size, void*
   return size;
 }
 
-void Transfer::headerLine(std::string_view line) {
+void Transfer::received() {
   watchIdle();
+  if (http2_) multi_.lookAgainSoon();
+}
+
+void Transfer::headerLine(std::string_view line) {
+  if (line.starts_with("HTTP/")) http2_ = line.starts_with("HTTP/2");
+  received();
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) {
     // A new head: after "100 Continue" or a redirect the former does not count.
@@ -288,7 +316,7 @@ void Transfer::headerLine(std::string_view line) {
 
 std::size_t Transfer::onBody(char* bytes, std::size_t, std::size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
-  transfer->watchIdle();
+  transfer->received();
   const std::size_t held = std::min(kHeld, transfer->request_.max_response_bytes);
   if (!transfer->body_.empty() && transfer->body_.size() + size > held) {
     transfer->paused_ = true;
