@@ -1,5 +1,6 @@
 // The influxdb provider: a Flux query of the API v2 (metric-providers reference, 9; docs.influxdata.com, "InfluxDB API,
-// POST /api/v2/query").
+// POST /api/v2/query"), or InfluxQL by /query, which InfluxDB 1 and those after it have, if the Secret names a
+// database.
 //
 //   provider:
 //     influxdb:
@@ -7,12 +8,14 @@
 //       query: |
 //         from(bucket: "app") |> range(start: -5m) |> filter(fn: (r) => r._measurement == "errors") |> sum()
 //
-// The result is the list of `_value` of all records.
+// The result is the list of `_value` of all records; of InfluxQL, of all values but times.
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "metrics/exchange.h"
 #include "metrics/flux_csv.h"
+#include "metrics/influxql_json.h"
 #include "metrics/providers.h"
 #include "metrics/question.h"
 #include "metrics/surroundings.h"
@@ -24,10 +27,15 @@ constexpr Duration kTimeout = 30s;
 constexpr const char* kDefaultSecret = "influxdb";
 
 struct Access {
-  std::string token, org, address;
+  std::string address, token;
+  std::string org;                         // for Flux
+  std::string database, retention_policy;  // for InfluxQL
+  std::string username, password;          // instead of the token
+
+  bool influxql() const { return !database.empty(); }
 };
 
-http::ClientRequest queryRequest(const Access& access, const std::string& query) {
+http::ClientRequest fluxRequest(const Access& access, const std::string& query) {
   const Value body =
       Object{{"query", query},
              {"type", "flux"},
@@ -40,10 +48,25 @@ http::ClientRequest queryRequest(const Access& access, const std::string& query)
   return request;
 }
 
-// {"code": "invalid", "message": "…"}
+// GET, with which a query cannot change anything.
+http::ClientRequest influxqlRequest(const Access& access, const std::string& query) {
+  Fields fields{{"db", access.database}, {"q", query}};
+  if (!access.retention_policy.empty()) fields.emplace_back("rp", access.retention_policy);
+  http::ClientRequest request = requestTo("GET", joinUrl(access.address, "/query?" + encodeForm(fields)), kTimeout);
+  if (!access.username.empty()) {
+    request.headers.set("Authorization", "Basic " + encodeBase64(access.username + ":" + access.password));
+  } else if (!access.token.empty()) {
+    request.headers.set("Authorization", "Token " + access.token);
+  }
+  request.headers.set("Accept", "application/json");
+  return request;
+}
+
+// {"code": "invalid", "message": "…"}; of InfluxQL {"error": "…"}
 Error refusal(const http::Response& response) {
   const Result<Value> body = jsonOf(response.body);
   std::string message = body ? (*body)["message"].asString() : "";
+  if (message.empty() && body) message = (*body)["error"].asString();
   if (message.empty()) message = shown(response.body);
   const ErrorKind kind =
       response.status == 401 || response.status == 403 ? ErrorKind::kUnauthorized : ErrorKind::kInvalid;
@@ -59,12 +82,17 @@ class Influxdb final : public QuestionProvider {
     const Value& settings = request.provider["influxdb"];
     Result<Access> access = co_await accessOf(request, settings);
     if (!access) co_return std::unexpected(access.error());
-    const auto response = co_await context().fetch(queryRequest(*access, settings["query"].asString()));
+    const std::string query = settings["query"].asString();
+    const auto response =
+        co_await context().fetch(access->influxql() ? influxqlRequest(*access, query) : fluxRequest(*access, query));
     if (!response) co_return std::unexpected(response.error());
     if (!response->ok()) co_return std::unexpected(refusal(*response));
-    Result<Array> values = readFluxValues(response->body);
+    Result<Array> values = access->influxql() ? readInfluxQlValues(response->body) : readFluxValues(response->body);
     if (!values) co_return std::unexpected(values.error());
-    if (values->empty()) co_return fail(ErrorKind::kNotFound, "no results returned from flux query");
+    if (values->empty()) {
+      co_return fail(ErrorKind::kNotFound,
+                     fmt::format("no results returned from {} query", access->influxql() ? "influxql" : "flux"));
+    }
     Value result(std::move(*values));
     std::string text = goPrint(result);
     co_return Answer{std::move(result), std::move(text)};
@@ -76,8 +104,18 @@ class Influxdb final : public QuestionProvider {
     if (name.empty()) name = kDefaultSecret;
     const auto secret = co_await readSecret(context(), credentialNamespaces(context(), request), name);
     if (!secret) co_return std::unexpected(secret.error());
-    Access access{secretText(*secret, "authToken"), secretText(*secret, "org"), secretText(*secret, "address")};
-    if (access.token.empty() || access.org.empty() || access.address.empty()) {
+    const auto text = [&secret](std::string_view key) { return secretText(*secret, key); };
+    Access access{.address = text("address"),
+                  .token = text("authToken"),
+                  .org = text("org"),
+                  .database = text("database"),
+                  .retention_policy = text("retentionPolicy"),
+                  .username = text("username"),
+                  .password = text("password")};
+    if (access.influxql() && access.address.empty()) {
+      co_return fail(ErrorKind::kInvalid, fmt::format("secret \"{}\" has a database, but no address", name));
+    }
+    if (!access.influxql() && (access.token.empty() || access.org.empty() || access.address.empty())) {
       co_return fail(ErrorKind::kInvalid, "authToken, org, or address not found");
     }
     if (!isUrl(access.address)) {

@@ -1,5 +1,6 @@
-// What metric stores answer. The first byte chooses the provider, the second the status, the rest is the body; it is
-// given for every question. Whatever comes is a measurement that has ended, or that says when to look again.
+// What metric stores answer. The first byte chooses the provider from A on, the second the status, the rest is the
+// body; it is given for every question. Whatever comes is a measurement that has ended, or that says when to look
+// again.
 
 #include <array>
 
@@ -15,7 +16,7 @@
 namespace towpath::fuzz {
 namespace {
 
-constexpr std::array<std::string_view, 13> kProviders = {
+constexpr std::array<std::string_view, 14> kProviders = {
     "{prometheus: {address: 'http://s', query: up}}",
     "{prometheus: {address: 'http://s', query: up, rangeQuery: {start: 'now()', end: 'now()', step: 1s}}}",
     "{web: {url: 'http://s', jsonPath: '{$..a}'}}",
@@ -29,6 +30,7 @@ constexpr std::array<std::string_view, 13> kProviders = {
     "{kayenta: {address: 'http://s', canaryConfigName: a, scopes: [{name: s}], threshold: {pass: 9, marginal: 5}}}",
     "{wavefront: {address: s, query: q}}",
     "{web: {url: 'http://s', authentication: {oauth2: {tokenUrl: 'http://t', clientId: a, clientSecret: b}}}}",
+    "{influxdb: {query: q, profile: influxql}}",
 };
 constexpr std::array<int, 6> kStatus = {200, 200, 200, 400, 429, 503};
 
@@ -44,6 +46,7 @@ void addSecret(cluster::MemoryApi& api, const char* name,
 struct World {
   World(int status, std::string_view body) {
     addSecret(api, "influxdb", {{"authToken", "t"}, {"org", "o"}, {"address", "http://s"}});
+    addSecret(api, "influxql", {{"database", "d"}, {"address", "http://s"}});
     addSecret(api, "newrelic", {{"personal-api-key", "k"}, {"account-id", "1"}});
     addSecret(api, "wavefront-api-tokens", {{"s", "t"}});
     addSecret(api, "datadog", {{"api-key", "k"}, {"app-key", "k"}});
@@ -71,7 +74,7 @@ void check(const model::Measurement& measurement) {
 
 void run(std::string_view input) {
   if (input.size() < 2) return;
-  const std::string_view text = kProviders[static_cast<unsigned char>(input[0]) % kProviders.size()];
+  const std::string_view text = kProviders[static_cast<unsigned char>(input[0] - 'A') % kProviders.size()];
   World world(kStatus[static_cast<unsigned char>(input[1]) % kStatus.size()], input.substr(2));
   metrics::MetricRequest request{
       .ns = "default", .run_name = "r", .run_uid = "u", .attempt = 1, .metric = {}, .provider = {}};

@@ -1,4 +1,4 @@
-"""Metric providers against the real thing: Prometheus and Graphite from Debian, Jobs on a node."""
+"""Metric providers against the real thing: Prometheus, Graphite and InfluxDB from Debian, Jobs on a node."""
 
 import json
 import time
@@ -7,7 +7,7 @@ import pytest
 from conftest import make_fleet
 from fleet import is_current, wait_until
 from shop import image, rollout, routed_canary
-from stores import Exporter, Graphite, Prometheus
+from stores import Exporter, Graphite, Influx, Prometheus
 
 RUN = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun"}
 
@@ -236,3 +236,40 @@ def test_graphite_renders(fleet, tmp_path):
         assert results["none"]["measurements"][0]["message"] == "no values found"
     finally:
         graphite.stop()
+
+
+def test_influxdb_answers_influxql(fleet, tmp_path):
+    influx = Influx(tmp_path / "influxdb")
+    try:
+        influx.start()
+        now = int(time.time())
+        influx.write([f"errors,host={host} ratio={ratio},count={ago}i {now - ago}" for host, ratio in {"a": 0.01, "b": 0.03}.items() for ago in range(60)])
+        account = {"address": influx.url, "database": influx.DATABASE}
+        for name, secret in {"influxdb": {**account, "username": influx.USER, "password": influx.PASSWORD},
+                             "stranger": {**account, "username": influx.USER, "password": "guessed"},
+                             "elsewhere": {**account, "database": "other", "username": "admin", "password": "admin"}}.items():
+            fleet.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": secret})
+
+        def metric(name, query, condition="len(result) > 0", **settings):
+            return {"name": name, "successCondition": condition, "consecutiveErrorLimit": 0,
+                    "provider": {"influxdb": {"query": query, **settings}}}
+
+        results = measure(fleet, "counted", [
+            metric("mean", 'SELECT mean("ratio") FROM errors WHERE time > now() - 5m', "abs(result[0] - 0.02) < 0.001"),
+            metric("hosts", 'SELECT max("ratio"), sum("count") FROM errors GROUP BY host', "result == [0.01, 1770, 0.03, 1770]"),
+            metric("buckets", f'SELECT max("ratio") FROM errors WHERE time > {now - 600}s AND time <= {now}s GROUP BY time(1m) FILL(null)',
+                   "len(result) <= 2 && all(result, # == 0.03)")], "Successful")
+        assert value(results["hosts"]) == "[0.01 1770 0.03 1770]"
+        for name, asked, message in [
+                ("none", metric("m", "SELECT mean(ratio) FROM nothing"), "no results returned from influxql query"),
+                ("mistyped", metric("m", "SELECT mean(ratio) FORM errors"), "InfluxDB answered 400: error parsing query"),
+                ("refused", metric("m", "SELECT ratio FROM errors", profile="stranger"), "InfluxDB answered 401: authorization failed"),
+                ("elsewhere", metric("m", "SELECT ratio FROM errors", profile="elsewhere"), "influxql query failed: database not found: other"),
+                ("changing", metric("m", "DROP MEASUREMENT errors"), "InfluxDB answered 403")]:
+            results = measure(fleet, name, [asked], "Error")
+            assert message in results["m"]["measurements"][0]["message"]
+        influx.write([f"many,host=a v={n} {now - n}" for n in range(1200)])
+        results = measure(fleet, "toomany", [metric("m", "SELECT v FROM many")], "Error")
+        assert "cut off" in results["m"]["measurements"][0]["message"]
+    finally:
+        influx.stop()

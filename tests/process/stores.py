@@ -1,6 +1,7 @@
 """Real metric stores from Debian, on loopback and below a directory of the test: Prometheus with an exporter of the test's own,
-and Graphite (carbon and the web application)."""
+Graphite (carbon and the web application), and InfluxDB 1."""
 
+import base64
 import http.server
 import json
 import os
@@ -170,3 +171,53 @@ DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "{sel
     def stop(self):
         for daemon in self.daemons:
             daemon.stop()
+
+
+class Influx(Daemon):
+    """InfluxDB 1 with its accounts switched on; towpath may read the database shop."""
+
+    DATABASE, USER, PASSWORD = "shop", "towpath", "read it"
+
+    def __init__(self, directory):
+        require("influxd", "influxdb")
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = directory / "influxdb.conf"
+        config.write_text(f"""reporting-disabled = true
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+dir = "{directory}/meta"
+[data]
+dir = "{directory}/data"
+wal-dir = "{directory}/wal"
+[http]
+bind-address = "127.0.0.1:{self.port}"
+auth-enabled = true
+max-row-limit = 1000
+""")
+        super().__init__("influxdb", ["influxd", "-config", str(config)], directory / "log")
+
+    def start(self):
+        super().start()
+        wait_until(lambda: urllib.request.urlopen(f"{self.url}/ping", timeout=5).status == 204, 60, "InfluxDB answers")
+        # Only this may be asked while there is no account.
+        self.run("CREATE USER admin WITH PASSWORD 'admin' WITH ALL PRIVILEGES", account=None)
+        for statement in (f"CREATE DATABASE {self.DATABASE}", f"CREATE USER {self.USER} WITH PASSWORD '{self.PASSWORD}'",
+                          f"GRANT READ ON {self.DATABASE} TO {self.USER}"):
+            self.run(statement)
+        return self
+
+    def run(self, statement, account="admin"):
+        self.post("/query", {"q": statement}, b"", account)
+
+    def write(self, lines):
+        self.post("/write", {"db": self.DATABASE, "precision": "s"}, "\n".join(lines).encode(), "admin")
+
+    def post(self, path, query, body, account):
+        request = urllib.request.Request(f"{self.url}{path}?{urllib.parse.urlencode(query)}", data=body, method="POST")
+        if account:
+            request.add_header("Authorization", "Basic " + base64.b64encode(f"{account}:{account}".encode()).decode())
+        answer = urllib.request.urlopen(request, timeout=10).read()
+        assert b"error" not in answer, answer

@@ -1,5 +1,6 @@
 // Graphite, InfluxDB and Wavefront, by doubles: graphite.readthedocs.io (Render URL API), docs.influxdata.com (API v2,
-// annotated CSV), docs.wavefront.com (chart API). A real Graphite is in tests/process/providers_test.py.
+// annotated CSV; API v1), docs.wavefront.com (chart API). A real Graphite and a real InfluxDB 1 are in
+// tests/process/providers_test.py.
 #include "metrics/flux_csv.h"
 #include "store_double.h"
 
@@ -92,6 +93,55 @@ TEST_CASE("influxdb: nothing, refusals, an error in the middle of an answer, no 
   CHECK(store.measure(kInflux).phase == AnalysisPhase::kError);
   store.secret("default", "half", {{"authToken", "t"}});
   CHECK(said(store.measure("{influxdb: {query: q, profile: half}}")) == "Error: authToken, org, or address not found");
+}
+
+TEST_CASE("influxdb: a Secret with a database means InfluxQL; every value but times and nulls") {
+  StoreDouble store;
+  const std::string address = "http://influx:8086/";
+  store.secret("argo-rollouts", "influxdb", {{"address", address}, {"database", "my shop"}});
+  store.answer(R"({"results":[{"statement_id":0,"series":[
+      {"name":"errors","tags":{"host":"a"},"columns":["time","mean","max"],
+       "values":[["2026-01-01T00:00:00Z",0.5,1],["2026-01-01T00:01:00Z",null,null]]},
+      {"name":"errors","tags":{"host":"b"},"columns":["time","mean","max"],"values":[["2026-01-01T00:00:00Z",2,3]]}]}]})");
+  const model::Measurement measurement =
+      store.measure("{influxdb: {query: 'SELECT mean(v) FROM errors'}}", "max(result) < 3.5");
+  CHECK(said(measurement) == "Successful");
+  CHECK(measurement.value == "[0.5 1 2 3]");
+  CHECK(store.last().method == "GET");
+  CHECK(store.last().url == "http://influx:8086/query?db=my+shop&q=SELECT+mean%28v%29+FROM+errors");
+  CHECK(store.last().headers.get("Authorization").empty());
+
+  const auto authorization = [&](const std::string& profile, std::map<std::string, std::string> secret) {
+    secret.insert({{"address", address}, {"database", "d"}});
+    store.secret("default", profile, secret);
+    static_cast<void>(store.measure(fmt::format("{{influxdb: {{query: q, profile: {}}}}}", profile)));
+    return std::string(store.last().headers.get("Authorization"));
+  };
+  CHECK(authorization("of-a-user", {{"username", "me"}, {"password", "pass"}, {"retentionPolicy", "a week"}}) ==
+        "Basic bWU6cGFzcw==");
+  CHECK(store.last().url == "http://influx:8086/query?db=d&q=q&rp=a+week");
+  CHECK(authorization("of-a-token", {{"authToken", "tok"}}) == "Token tok");
+}
+
+TEST_CASE("influxdb: what InfluxQL is refused for, nothing, an answer that the server cut off") {
+  StoreDouble store;
+  store.secret("argo-rollouts", "influxdb", {{"address", "http://influx:8086"}, {"database", "shop"}});
+  const auto says = [&](std::string_view body, int status) {
+    store.answerOnly(std::string(body), status);
+    return said(store.measure(kInflux));
+  };
+  CHECK(says(R"({"results":[{"statement_id":0}]})", 200) == "Error: no results returned from influxql query");
+  CHECK(says(R"({"results":[{"statement_id":0,"error":"database not found: shop"}]})", 200) ==
+        "Error: influxql query failed: database not found: shop");
+  CHECK(says(R"({"error":"error parsing query: found FORM, expected FROM"})", 400) ==
+        "Error: InfluxDB answered 400: error parsing query: found FORM, expected FROM");
+  CHECK(says(R"({"error":"authorization failed"})", 401) == "Error: InfluxDB answered 401: authorization failed");
+  CHECK(says(R"({"results":[{"series":[{"columns":["time","v"],"values":[[0,1]],"partial":true}]}]})", 200) ==
+        "Error: the answer was cut off by the server: ask for less, or for a mean");
+  CHECK(says("{}", 200) == "Error: no answer to an InfluxQL query: it has no results");
+  store.secret("default", "half", {{"database", "shop"}});
+  CHECK(said(store.measure("{influxdb: {query: q, profile: half}}")) ==
+        "Error: secret \"half\" has a database, but no address");
 }
 
 TEST_CASE("annotated CSV that is cut anywhere is read or refused, never more") {
