@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <utility>
-#include <vector>
 
 #include "base/assert.h"
 #include "tls/authority.h"
@@ -17,7 +16,14 @@ namespace {
 
 constexpr std::size_t kHeld = 256u << 10;  // bytes held for a reader before the transfer pauses
 constexpr long kIdleConnections = 64;
-constexpr Duration kSecondLook = 20ms;
+
+// libcurl 7.88 forgets input of HTTP/2: when one stream reads off the connection more of another's than fits into that
+// one's buffer (16 KB, if it is not told otherwise), it stops within its input and wakes the other for what it holds.
+// For what is behind (the rest of the frame, the end of the answer, other answers) it wakes nobody until the socket has
+// more to read, which on an API server may be the bookmark of the next minute; the end is not seen even then, if it was
+// in that frame and nothing came after it. So such transfers have its largest buffer. Only the pages that are written
+// are held, and an answer of more than that, packed, would have to be in the socket at once. Later versions do without.
+constexpr long kSharedBuffer = 512l << 10;
 
 // libcurl turns session tickets off for TLS 1.2, and our server has no other memory of sessions: without them each
 // connection costs it a full handshake (6 ms of its core instead of 0.2). libssl is there because libcurl brought it;
@@ -98,25 +104,6 @@ void Multi::act(curl_socket_t fd, int events) {
   collect();
 }
 
-// libcurl 7.88 forgets input of HTTP/2: when one stream reads off the connection what is another's, and more than that
-// one's 16 KB, then it stops in the middle of its input, wakes the other for what it holds and nobody for what is
-// behind (a part of the answer, its end, other answers), until the socket has more to read or a time-out runs. On an
-// API server that may be the bookmark of the next minute. So after each delivery all connections are read once more,
-// as if they had something, until that delivers nothing. Later versions do without.
-void Multi::lookAgainSoon() {
-  if (std::exchange(looks_again_, true)) return;
-  second_look_ = loop_.startTimer(kSecondLook, [this] { lookAgain(); });
-}
-
-void Multi::lookAgain() {
-  looks_again_ = false;
-  std::vector<curl_socket_t> sockets;
-  for (const auto& [fd, watcher] : watchers_) sockets.push_back(fd);
-  for (const curl_socket_t fd : sockets) {
-    if (watchers_.contains(fd)) act(fd, CURL_CSELECT_IN);
-  }
-}
-
 void Multi::collect() {
   int left = 0;
   while (const CURLMsg* message = curl().multi_info_read(multi_, &left)) {
@@ -138,7 +125,6 @@ Transfer::Transfer(Multi& multi, ClientRequest request, Purpose purpose)
 
 Transfer::~Transfer() {
   if (added_) curl().multi_remove_handle(multi_.handle(), easy_);
-  if (http2_) multi_.lookAgainSoon();
   curl().easy_cleanup(easy_);
   curl().slist_free_all(header_list_);
   curl().slist_free_all(connect_to_);
@@ -191,7 +177,10 @@ void Transfer::setBasics() {
   if (!request_.unix_socket.empty()) set(CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
   set(CURLOPT_HTTP_VERSION,
       static_cast<long>(request_.http2 == Http2::kAllow ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  if (request_.http2 == Http2::kAllow) set(CURLOPT_PIPEWAIT, 1L);
+  if (request_.http2 == Http2::kAllow) {
+    set(CURLOPT_PIPEWAIT, 1L);
+    set(CURLOPT_BUFFERSIZE, kSharedBuffer);
+  }
   if (request_.compression == Compression::kAllow) set(CURLOPT_ACCEPT_ENCODING, "gzip");
   if (!request_.proxy.empty()) {
     set(CURLOPT_PROXY, request_.proxy.c_str());
@@ -283,14 +272,8 @@ std::size_t Transfer::onHeader(char* bytes, std::size_t, std::size_t size, void*
   return size;
 }
 
-void Transfer::received() {
-  watchIdle();
-  if (http2_) multi_.lookAgainSoon();
-}
-
 void Transfer::headerLine(std::string_view line) {
-  if (line.starts_with("HTTP/")) http2_ = line.starts_with("HTTP/2");
-  received();
+  watchIdle();
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) {
     // A new head: after "100 Continue" or a redirect the former does not count.
@@ -316,7 +299,7 @@ void Transfer::headerLine(std::string_view line) {
 
 std::size_t Transfer::onBody(char* bytes, std::size_t, std::size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
-  transfer->received();
+  transfer->watchIdle();
   const std::size_t held = std::min(kHeld, transfer->request_.max_response_bytes);
   if (!transfer->body_.empty() && transfer->body_.size() + size > held) {
     transfer->paused_ = true;

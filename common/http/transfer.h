@@ -29,23 +29,18 @@ class Multi {
   loop::UvLoop& loop() { return loop_; }
   CURLM* handle() { return multi_; }
   CURLSH* share() { return share_; }
-  // Bytes of HTTP/2 came, or a stream of it went.
-  void lookAgainSoon();
 
  private:
   static int onSocket(CURL*, curl_socket_t fd, int what, void* self, void*);
   static int onTimer(CURLM*, long timeout_ms, void* self);
   void act(curl_socket_t fd, int events);
   void collect();
-  void lookAgain();
 
   loop::UvLoop& loop_;
   CURLM* multi_;
   CURLSH* share_;
   std::map<curl_socket_t, std::unique_ptr<loop::PollWatcher>> watchers_;
   loop::Timer timer_;
-  bool looks_again_ = false;
-  loop::Timer second_look_;
 };
 
 class Transfer {
@@ -82,7 +77,6 @@ class Transfer {
   void set(CURLoption option, V value);
   void setBlob(CURLoption option, const std::string& bytes);
   void headerLine(std::string_view line);
-  void received();
   void ended(CURLcode code);
   void watchIdle();
   Error errorOf(CURLcode code) const;
@@ -100,7 +94,6 @@ class Transfer {
   int status_ = 0;
   Headers headers_;
   bool headers_done_ = false;
-  bool http2_ = false;
   std::string body_;  // received, not yet read
   bool paused_ = false;
   bool done_ = false;
