@@ -7,12 +7,15 @@
 #include <tuple>
 
 #include "api/analysis_view.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/time.h"
 #include "cli/analysis_view.h"
 #include "cli/command.h"
 #include "cli/manifest_files.h"
 #include "cli/watcher.h"
+#include "cluster/kinds.h"
+#include "cluster/memory_api.h"
 #include "http/client.h"
 #include "json/parse.h"
 #include "json/serialize.h"
@@ -25,7 +28,8 @@
 namespace towpath::cli {
 namespace {
 
-constexpr Duration kDefaultInterval = 10s;  // between measurements of a metric that names none
+constexpr const char* kNamespace = "default";  // of all that is in files
+constexpr Duration kDefaultInterval = 10s;     // between measurements of a metric that names none
 
 api::ArgumentValues argumentsOf(const AnalyzeOptions& options) {
   api::ArgumentValues values;
@@ -59,8 +63,12 @@ std::vector<analysis::ConditionValue> conditionsOf(const model::Metric& metric, 
 
 class Measuring {
  public:
-  explicit Measuring(const play::AnalysisSpec& spec) : spec_(spec), client_(loop_) {
+  Measuring(const play::AnalysisSpec& spec, const play::SecretTexts& secrets)
+      : spec_(spec), client_(loop_), api_(loop_) {
+    for (const auto& [name, texts] : secrets) keepSecret(name, texts);
     context_.loop = &loop_;
+    context_.api = &api_;
+    context_.runs_jobs = false;
     context_.fetch = [this](http::ClientRequest request) { return client_.fetch(std::move(request)); };
     context_.environment = metrics::processEnvironment();
   }
@@ -68,6 +76,16 @@ class Measuring {
   play::AnalysisOutcome run() { return loop::blockOn(loop_, measureAll()); }
 
  private:
+  void keepSecret(const std::string& name, const std::map<std::string, std::string>& texts) {
+    Value secret;
+    secret["apiVersion"] = "v1";
+    secret["kind"] = "Secret";
+    secret["metadata"]["name"] = name;
+    secret["metadata"]["namespace"] = kNamespace;
+    for (const auto& [key, text] : texts) secret["data"][key] = encodeBase64(text);
+    static_cast<void>(orFail(api_.createNow(cluster::kSecrets, std::move(secret))));
+  }
+
   loop::Task<play::AnalysisOutcome> measureAll() {
     play::AnalysisPlay play(spec_.run);
     play::AnalysisOutcome outcome;
@@ -101,9 +119,13 @@ class Measuring {
       if (metric["name"].asStringView() == due.metric.name) config = metric;
     }
     const auto provider = metrics::makeProvider(config["provider"], context_);
-    if (!provider) co_return analysis::failedMeasurement(describe(provider.error()), now, now);
+    if (!provider) {
+      const bool server_has_it = provider.error().kind == ErrorKind::kUnsupported;
+      co_return analysis::failedMeasurement(describe(provider.error()) + (server_has_it ? ": try --on-server" : ""),
+                                            now, now);
+    }
     metrics::MetricRequest request;
-    request.ns = "default";
+    request.ns = kNamespace;
     request.run_name = spec_.name;
     request.run_uid = spec_.name;
     request.attempt = due.attempt;
@@ -117,6 +139,7 @@ class Measuring {
   const play::AnalysisSpec& spec_;
   loop::UvLoop loop_;
   http::Client client_;
+  cluster::MemoryApi api_;  // the Secrets of the files
   metrics::ProviderContext context_;
 };
 
@@ -240,13 +263,13 @@ play::AnalysisOutcome outcomeOf(const Value& run, const std::vector<model::Metri
 int analyze(const AnalyzeOptions& options) {
   checkOptions(options);
   const auto secrets = options.now ? play::Secrets::kMustBeGiven : play::Secrets::kStandIn;
-  play::AnalysisSpec spec =
-      orFail(play::analysisOf(readManifests(options.files), options.name, argumentsOf(options), secrets));
+  const std::vector<Value> objects = readManifests(options.files);
+  play::AnalysisSpec spec = orFail(play::analysisOf(objects, options.name, argumentsOf(options), secrets));
   AnalysisReport report;
   report.name = spec.name;
   if (options.now) {
     limitTo(options.count, spec.run.metrics);
-    report.outcome = Measuring(spec).run();
+    report.outcome = Measuring(spec, orFail(play::secretsOf(objects))).run();
     report.assumptions.push_back(countedText(options.count));
   } else {
     const play::Trace trace = orFail(play::Trace::parse(orFail(readFile(options.trace)), options.trace));

@@ -8,6 +8,7 @@
 #include "api/analysis_view.h"
 #include "api/schema.h"
 #include "api/validate.h"
+#include "base/base64.h"
 #include "engine/analysis/validate.h"
 #include "play/manifests.h"
 
@@ -90,15 +91,26 @@ Result<Value> runSpec(const Value& chosen, const std::vector<Value>& objects, co
   });
 }
 
-Result<api::ArgumentValues> valuesOf(const Value& spec, const api::ArgumentValues& given, Secrets secrets) {
+std::optional<std::string> secretValue(const model::SecretKeyRef& wanted, const SecretTexts& texts) {
+  const auto secret = texts.find(wanted.name);
+  if (secret == texts.end()) return std::nullopt;
+  const auto value = secret->second.find(wanted.key);
+  return value == secret->second.end() ? std::nullopt : std::optional(value->second);
+}
+
+Result<api::ArgumentValues> valuesOf(const Value& spec, const api::ArgumentValues& given, Secrets secrets,
+                                     const SecretTexts& texts) {
   api::ArgumentValues values;
   for (const Value& entry : spec["args"].asArray()) {
-    const model::Argument argument = api::decodeArgument(entry);
+    model::Argument argument = api::decodeArgument(entry);
+    if (!argument.value && argument.secret && secrets == Secrets::kMustBeGiven) {
+      argument.value = secretValue(*argument.secret, texts);
+    }
     const bool stands_in = argument.secret && secrets == Secrets::kStandIn;
     if (!argument.value && !stands_in) {
       return fail(ErrorKind::kInvalid,
-                  fmt::format("the argument \"{}\" comes from elsewhere: give it with --arg {}=VALUE", argument.name,
-                              argument.name));
+                  fmt::format("the argument \"{}\" comes from elsewhere: give it with --arg {}=VALUE{}", argument.name,
+                              argument.name, argument.secret ? ", or its Secret with -f" : ""));
     }
     values[argument.name] = argument.value.value_or("(secret)");
   }
@@ -124,7 +136,9 @@ Result<AnalysisSpec> analysisOf(std::vector<Value> objects, std::string_view nam
     const bool open = spec.error().message.ends_with("was not resolved");
     return refuse(*chosen, spec.error().message + (open ? ": give it with --arg NAME=VALUE" : ""));
   }
-  const Result<api::ArgumentValues> values = valuesOf(*spec, given, secrets);
+  const Result<SecretTexts> texts = secretsOf(objects);
+  if (!texts) return std::unexpected(texts.error());
+  const Result<api::ArgumentValues> values = valuesOf(*spec, given, secrets, *texts);
   if (!values) return refuse(*chosen, describe(values.error()));
   const Result<Value> metrics = api::substituteArguments((*spec)["metrics"], *values);
   if (!metrics) return refuse(*chosen, metrics.error().message);
@@ -135,6 +149,21 @@ Result<AnalysisSpec> analysisOf(std::vector<Value> objects, std::string_view nam
   made.run.terminate = false;
   if (const auto invalid = analysis::invalidMetrics(made.run.metrics)) return refuse(*chosen, *invalid);
   return made;
+}
+
+Result<SecretTexts> secretsOf(const std::vector<Value>& objects) {
+  SecretTexts texts;
+  for (const Value& object : objects) {
+    if (kindOf(object) != "Secret") continue;
+    auto& values = texts[std::string(nameOf(object))];
+    for (const auto& [key, encoded] : object["data"].asObject()) {
+      std::optional<std::string> text = decodeBase64(encoded.asStringView());
+      if (!text) return refuse(object, fmt::format("data.{} is not base64; plain text belongs in stringData", key));
+      values[key] = *std::move(text);
+    }
+    for (const auto& [key, text] : object["stringData"].asObject()) values[key] = text.asString();
+  }
+  return texts;
 }
 
 Result<std::pair<std::string, std::string>> parseArgument(std::string_view text) {

@@ -3,6 +3,7 @@
 // given by hand.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,15 @@
 
 namespace towpath::play {
 
-// Arguments that come from a Secret: nobody needs them to play, who measures does; a server reads them by itself.
+// Arguments that come from a Secret: nobody needs them to play, who measures does (by hand, or with the Secret among
+// the objects); a server reads them by itself.
 enum class Secrets : std::uint8_t { kStandIn, kMustBeGiven };
+
+// Name → key → value, decoded.
+using SecretTexts = std::map<std::string, std::map<std::string, std::string>>;
+// The Secrets among the objects, whatever their namespace; stringData goes before data. kInvalid: data that is no
+// base64.
+Result<SecretTexts> secretsOf(const std::vector<Value>& objects);
 
 struct AnalysisSpec {
   std::string name;  // of the object

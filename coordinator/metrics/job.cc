@@ -246,7 +246,7 @@ class Job final : public Provider {
 }  // namespace
 
 std::unique_ptr<Provider> makeJob(const ProviderContext& context) {
-  if (!context.api) return nullptr;
+  if (!context.api || !context.runs_jobs) return nullptr;
   return std::make_unique<Job>(context);
 }
 

@@ -155,6 +155,33 @@ def test_now_measures_once_with_the_provider(template, metrics):
     assert gone.returncode == 4 and "Error" in gone.stdout
 
 
+def test_now_finds_credentials_among_the_files(tmp_path, metrics):
+    address = f"http://127.0.0.1:{metrics.server_port}"
+    files = tmp_path / "all.yaml"
+    files.write_text(f"""apiVersion: v1
+kind: Secret
+metadata: {{name: influxdb}}
+stringData: {{address: "{address}", database: shop, path: /ratio}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {{name: errors}}
+spec:
+  args: [{{name: path, valueFrom: {{secretKeyRef: {{name: influxdb, key: path}}}}}}]
+  metrics:
+    - {{name: web, successCondition: result < 0.05, provider: {{web: {{url: "{address}{{{{args.path}}}}", jsonPath: "{{$.ratio}}"}}}}}}
+    - {{name: influx, provider: {{influxdb: {{query: SELECT ratio FROM errors}}}}}}
+    - {{name: job, provider: {{job: {{spec: {{template: {{spec: {{containers: [{{name: a, image: a}}]}}}}}}}}}}}}
+""")
+    metrics.ratios = [0.01, 0.01]
+    done = towpath("analyze", "-f", files, "--now", "-o", "json")
+    said = {m["metric"]: m for m in json.loads(done.stdout)["measurements"]}
+    assert said["web"]["phase"] == "Successful", said
+    assert "no answer to an InfluxQL query" in said["influx"]["message"]  # of this server, which is none
+    assert any(asked.startswith("/query?db=shop&q=SELECT+ratio") for asked in metrics.asked), metrics.asked
+    assert said["job"]["message"].endswith("try --on-server")
+
+
 def test_now_measures_as_often_as_asked(tmp_path, metrics):
     quick = tmp_path / "quick.yaml"
     quick.write_text(TEMPLATE.replace("interval: 10s", "interval: 1s"))

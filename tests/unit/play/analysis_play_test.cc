@@ -145,6 +145,17 @@ TEST_CASE("a secret argument has to be given only where something is measured") 
   const auto given = analysisOf({object}, "", {{"token", "t"}}, Secrets::kMustBeGiven);
   REQUIRE(given);
   CHECK(given->metrics[0]["provider"]["web"]["url"].asStringView() == "http://m/t");
+
+  const Value secret =
+      read("{kind: Secret, metadata: {name: s, namespace: other}, stringData: {k: told}, data: {l: b3RoZXI=}}");
+  const auto of_file = analysisOf({object, secret}, "", {}, Secrets::kMustBeGiven);
+  REQUIRE(of_file);
+  CHECK(of_file->metrics[0]["provider"]["web"]["url"].asStringView() == "http://m/told");
+  const auto told = analysisOf({object, secret}, "", {{"token", "t"}}, Secrets::kMustBeGiven);
+  CHECK(told->metrics[0]["provider"]["web"]["url"].asStringView() == "http://m/t");
+  CHECK(secretsOf({secret})->at("s") == std::map<std::string, std::string>{{"k", "told"}, {"l", "other"}});
+  CHECK(secretsOf({read("{kind: Secret, metadata: {name: s}, data: {k: '?'}}")}).error().message ==
+        "Secret \"s\": data.k is not base64; plain text belongs in stringData");
 }
 
 TEST_CASE("of several analyses the one that takes the others in is meant, else one has to be named") {
