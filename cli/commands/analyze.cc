@@ -54,11 +54,21 @@ void limitTo(int count, std::vector<model::Metric>& metrics) {
   }
 }
 
-// The value as a measurement shows it: JSON, or plain text.
+// "[0.5 1770]", as some providers print a list of numbers.
+std::optional<Value> spacedNumbers(std::string text) {
+  if (!text.starts_with('[')) return std::nullopt;
+  std::ranges::replace(text, ' ', ',');
+  Result<Value> list = json::parse(text);
+  if (!list || !std::ranges::all_of(list->asArray(), &Value::isNumber)) return std::nullopt;
+  return *std::move(list);
+}
+
+// Of the value as a measurement shows it: JSON, numbers with spaces between them, or plain text.
 std::vector<analysis::ConditionValue> conditionsOf(const model::Metric& metric, const model::Measurement& measurement) {
   if (measurement.value.empty()) return {};
-  Result<Value> value = json::parse(measurement.value);
-  return analysis::conditionValues(value ? *value : Value(measurement.value), metric);
+  const Result<Value> value = json::parse(measurement.value);
+  if (value) return analysis::conditionValues(*value, metric);
+  return analysis::conditionValues(spacedNumbers(measurement.value).value_or(Value(measurement.value)), metric);
 }
 
 class Measuring {

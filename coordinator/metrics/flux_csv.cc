@@ -142,4 +142,12 @@ Result<Array> readFluxValues(std::string_view csv) {
   return values;
 }
 
+std::optional<std::string> readFluxRefusal(std::string_view csv) {
+  CsvReader reader(csv);
+  const std::optional<Row> header = reader.next();
+  if (!header || header->front() != "error") return std::nullopt;
+  const std::optional<Row> row = reader.next();
+  return row && !isBlank(*row) ? std::optional(row->front()) : std::nullopt;
+}
+
 }  // namespace towpath::metrics

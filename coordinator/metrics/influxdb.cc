@@ -62,12 +62,12 @@ http::ClientRequest influxqlRequest(const Access& access, const std::string& que
   return request;
 }
 
-// {"code": "invalid", "message": "…"}; of InfluxQL {"error": "…"}
+// {"code": "invalid", "message": "…"}; of InfluxQL {"error": "…"}; of InfluxDB 1.8, asked in Flux, CSV
 Error refusal(const http::Response& response) {
   const Result<Value> body = jsonOf(response.body);
   std::string message = body ? (*body)["message"].asString() : "";
   if (message.empty() && body) message = (*body)["error"].asString();
-  if (message.empty()) message = shown(response.body);
+  if (message.empty()) message = readFluxRefusal(response.body).value_or(shown(response.body));
   const ErrorKind kind =
       response.status == 401 || response.status == 403 ? ErrorKind::kUnauthorized : ErrorKind::kInvalid;
   return {kind, fmt::format("InfluxDB answered {}: {}", response.status, message), ""};

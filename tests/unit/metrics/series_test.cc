@@ -86,6 +86,11 @@ TEST_CASE("influxdb: nothing, refusals, an error in the middle of an answer, no 
   CHECK(said(store.measure(kInflux)) == "Error: no results returned from flux query");
   store.answerOnly(R"({"code":"unauthorized","message":"unauthorized access"})", 401);
   CHECK(said(store.measure(kInflux)) == "Error: InfluxDB answered 401: unauthorized access");
+  store.answerOnly("error\n\"type error 1:33-1:37: undefined identifier \"\"rang\"\"\"\n", 500);  // as 1.8 does
+  CHECK(said(store.measure(kInflux)) ==
+        "Error: InfluxDB answered 500: type error 1:33-1:37: undefined identifier \"rang\"");
+  store.answerOnly("error\n", 500);
+  CHECK(said(store.measure(kInflux)) == "Error: InfluxDB answered 500: error\n");
   store.answerOnly(
       "#datatype,string,string\r\n#group,true,true\r\n#default,,\r\n,error,reference\r\n,query terminated,897\r\n");
   CHECK(said(store.measure(kInflux)) == "Error: flux query failed: query terminated");
