@@ -47,7 +47,7 @@ def test_canary_goes_through_its_steps_to_the_end(begin):
     here.towpath("promote", "steps")
     here.wait_phase("steps", "Healthy")
     wait_until(lambda: here.weights("steps") == {"stable": 100, "canary": 0}, 30, "all goes to the stable service")
-    assert here.served_version("steps-stable") == 2
+    here.wait_served("steps-stable", 2)
     here.towpath("status", "steps")
 
 
@@ -150,10 +150,10 @@ def test_roll_back_by_hand(begin):
         here.wait_phase("undo", "Healthy")
     here.towpath("undo", "undo")
     here.wait_phase("undo", "Healthy")
-    assert here.served_version("undo-stable") == 2
+    here.wait_served("undo-stable", 2)
     here.towpath("undo", "undo", "--to-revision", "1")
     here.wait_phase("undo", "Healthy")
-    assert here.served_version("undo-stable") == 1
+    here.wait_served("undo-stable", 1)
     with pytest.raises(CommandError, match="unable to find specified revision 99"):
         here.towpath("undo", "undo", "--to-revision", "99")
 
@@ -167,7 +167,7 @@ def test_a_template_change_in_the_middle_goes_on_with_the_newest(begin):
     here.wait_phase("newest", "Paused", currentStepIndex=1)
     here.towpath("promote", "newest", "--full")
     here.wait_phase("newest", "Healthy")
-    assert here.served_version("newest-stable") == 4
+    here.wait_served("newest-stable", 4)
 
 
 def test_pause_resume_and_restart(begin):

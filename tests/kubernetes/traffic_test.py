@@ -104,7 +104,7 @@ def test_weights_of_an_http_route_follow_the_steps(workspace):
     workspace.towpath("promote", "web", "--full")
     workspace.wait_phase("web", "Healthy", timeout=90)
     wait_until(lambda: workspace.weights("web") == {"stable": 100, "canary": 0}, 30, "all goes to the stable version")
-    assert workspace.served_version("web-stable") == 2
+    workspace.wait_served("web-stable", 2)
 
 
 def test_the_manifests_of_the_example_apply_here(workspace, tmp_path):

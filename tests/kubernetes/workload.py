@@ -108,6 +108,10 @@ class Workspace:
                 return int(replica_set["spec"]["template"]["spec"]["containers"][0]["image"].rsplit(":", 1)[1])
         return None
 
+    def wait_served(self, service_name, version):
+        """A canary's stable Service is switched once its status names the version, so just after it is Healthy."""
+        wait_until(lambda: self.served_version(service_name) == version, 30, f"{service_name} serves version {version}")
+
     def weights(self, name):
         """Of the HTTPRoute's backends, by their role."""
         rule = self.get("HTTPRoute", name)["spec"]["rules"][0]
