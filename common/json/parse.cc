@@ -43,7 +43,11 @@ class Builder {
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
-  explicit Builder(const ParseOptions& options) : options_(options) {}
+  explicit Builder(const ParseOptions& options) : options_(options) {
+    // What most documents need at once.
+    stack_.reserve(64);
+    frames_.reserve(16);
+  }
 
   // The document; only after a parse without error.
   Value take() { return std::move(stack_.front().value); }
