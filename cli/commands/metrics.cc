@@ -1,5 +1,7 @@
 // What the nodes' proxies counted of the last minute, by version.
 
+#include <map>
+
 #include "cli/command.h"
 #include "cli/text.h"
 #include "json/serialize.h"
@@ -7,12 +9,22 @@
 namespace towpath::cli {
 namespace {
 
-// "stable", "canary" (or the new version of whatever strategy), or empty for versions of other rollouts.
-std::string roleOf(const Value& rollout, std::string_view version) {
-  const Value& status = rollout["status"];
-  if (version.empty()) return "";
-  if (version == status["stableRS"].asStringView()) return "stable";
-  return version == status["currentPodHash"].asStringView() ? "canary" : "";
+constexpr const char* kPodTemplateHash = "rollouts-pod-template-hash";
+
+// By pod template hash: "stable", "canary" (or the new version of whatever strategy), "old".
+loop::Task<std::map<std::string, std::string, std::less<>>> rolesOf(Context context, std::string name) {
+  const Value rollout = co_await readRollout(context, name);
+  const Value sets =
+      orFail(co_await context.api.list(kReplicaSets, {context.api.ns(), "", "", Representation::kObject}));
+  std::map<std::string, std::string, std::less<>> roles;
+  for (const Value& set : sets["items"].asArray()) {
+    if (isOwnedBy(set, rollout["metadata"]["uid"].asStringView()))
+      roles[set["metadata"]["labels"][kPodTemplateHash].asString()] = "old";
+  }
+  roles[rollout["status"]["currentPodHash"].asString()] = "canary";
+  roles[rollout["status"]["stableRS"].asString()] = "stable";
+  roles.erase("");
+  co_return roles;
 }
 
 std::string number(const Value& value, const char* format) {
@@ -40,16 +52,16 @@ std::vector<std::string> rowOf(const Value& item, std::string role, double secon
 Exit metrics(Context context, MetricsOptions options) {
   if (!options.output.empty() && options.output != "json")
     throw Failure{{ErrorKind::kInvalid, "\"" + options.output + "\" is no output; there is json", "--output"}};
-  Value rollout;
-  if (!options.rollout.empty()) rollout = co_await readRollout(context, options.rollout);
+  std::map<std::string, std::string, std::less<>> roles;
+  if (!options.rollout.empty()) roles = co_await rolesOf(context, options.rollout);
   const Value reply = orFail(
       co_await context.api.call("GET", "/towpath/v1/traffic?namespace=" + http::percentEncode(context.api.ns())));
   Array kept;
   Table table({"ROLE", "VERSION", "SERVICE", "ROUTE", "REQUESTS", "ERRORS", "P50", "P90", "P99"});
   for (const Value& item : reply["items"].asArray()) {
-    std::string role = roleOf(rollout, item["version"].asStringView());
-    if (!options.rollout.empty() && role.empty()) continue;
-    table.add(rowOf(item, std::move(role), std::max(reply["seconds"].asDouble(60), 1.0)));
+    const auto role = roles.find(item["version"].asStringView());
+    if (!options.rollout.empty() && role == roles.end()) continue;
+    table.add(rowOf(item, role == roles.end() ? "" : role->second, std::max(reply["seconds"].asDouble(60), 1.0)));
     kept.push_back(item);
   }
   if (options.output == "json")

@@ -107,3 +107,8 @@ def test_traffic_is_readable_by_people_and_by_prometheus(fleet, kubectl_path):
     counted = [line for line in page.splitlines() if line.startswith(f"towpath_traffic_requests_total{{{label},class=\"2xx\"}}")]
     assert counted and int(counted[0].split()[-1]) >= 500
     assert f'towpath_traffic_latency_recent_seconds{{{label},quantile="0.99"}}' in page
+    # What the Rollout served before goes on to be shown.
+    update(fleet, "seen", 2)
+    fleet.wait_rollout(lambda r: r["status"]["currentPodHash"] != status["currentPodHash"], "seen")
+    lines = [line.split()[:2] for line in fleet.towpath("metrics", "seen").stdout.splitlines()]
+    assert ["old", status["currentPodHash"]] in lines and ["stable", status["stableRS"]] in lines
