@@ -1,6 +1,7 @@
 """The manifests of examples/kubernetes: accepted, and enough for everything that the controllers do; and the program as the image has it."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "process"))
 from shop import image, routed_canary  # noqa: E402
 
 HOME = "argo-rollouts"
+CHART = ROOT / "examples" / "kubernetes" / "helm"
 
 # The verbs of the peer's own installation (core-semantics 12.3): whoever has only those can change to us without an administrator.
 PEERS_RULES = [
@@ -42,6 +44,23 @@ def manifests(folder):
         pytest.skip("kubectl is not built")
     text = subprocess.run([kubectl, "kustomize", str(ROOT / folder)], check=True, capture_output=True, text=True).stdout
     return list(yaml.safe_load_all(text))
+
+
+def helm(*arguments):
+    tools = os.environ.get("TOWPATH_KUBE_TOOLS")
+    if not tools:
+        pytest.skip("helm is not built")
+    program, = pathlib.Path(tools).glob("helm-*[0-9]")
+    return subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+
+def chart(namespace, *arguments):
+    """What the chart makes, by kind, namespace and name."""
+    return by_name(yaml.safe_load_all(helm("template", "towpath", CHART, "--namespace", namespace, *arguments)))
+
+
+def by_name(objects):
+    return {(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj for obj in objects}
 
 
 def create(cluster, obj):
@@ -148,6 +167,42 @@ def test_the_namespaced_installation_works_in_its_namespace_only(workspace, inst
     everything(workspace, answers, with_route=True)
     # The one kind that is of no namespace counts as empty.
     assert [line for line in refusals(daemon) if "clusteranalysistemplates" not in line] == []
+
+
+def test_the_chart_makes_what_the_kustomizations_make():
+    helm("lint", "--strict", CHART)
+    wide = by_name(manifests("examples/kubernetes"))
+    del wide["Namespace", None, HOME]  # by --create-namespace
+    assert chart(HOME, "--include-crds") == wide
+    assert chart("shop", "--set", "namespaced=true") == by_name(manifests("examples/kubernetes/namespaced"))
+
+
+def test_the_charts_values_reach_the_deployment():
+    values = ["image.repository=registry.example/mine", "image.tag=7", "image.pullPolicy=Always", "imagePullSecrets[0].name=key", "replicas=1",
+              "args={--instance-id=blue}", "resources.limits.memory=64Mi", "nodeSelector.disk=ssd", "tolerations[0].operator=Exists"]
+    deployment = chart("shop", "--set", ",".join(values))["Deployment", "shop", "towpath"]
+    pod = deployment["spec"]["template"]["spec"]
+    container, = pod["containers"]
+    assert deployment["spec"]["replicas"] == 1 and container["image"] == "registry.example/mine:7" and container["imagePullPolicy"] == "Always"
+    assert container["args"] == ["--kubernetes", "--listen", "0.0.0.0:8090", "--instance-id=blue"]
+    assert container["resources"] == {"limits": {"memory": "64Mi"}}
+    assert (pod["imagePullSecrets"], pod["nodeSelector"], pod["tolerations"]) == ([{"name": "key"}], {"disk": "ssd"}, [{"operator": "Exists"}])
+
+
+def test_helm_installs_and_takes_away(workspace, install):
+    where = ["--kubeconfig", workspace.cluster.kubeconfig, "--namespace", workspace.namespace]
+    helm("install", "towpath", CHART, *where, "--skip-crds", "--set", "namespaced=true,replicas=1", "--wait", "--timeout", "120s")
+    # No node here runs an image: the program runs beside, with the account that the chart made.
+    assert workspace.get("Deployment", "towpath")["status"]["readyReplicas"] == 1
+    install([], (workspace.namespace, "towpath"), "--namespace", workspace.namespace)
+    workspace.create(rollout("web", {"canary": {}}, replicas=1))
+    workspace.wait_phase("web", "Healthy")
+    workspace.set_version("web", 2)
+    workspace.wait_phase("web", "Healthy")
+    helm("uninstall", "towpath", *where)
+    for kind in ("Deployment", "ServiceAccount", "Role", "RoleBinding"):
+        assert not [obj for obj in workspace.list(kind) if obj["metadata"]["name"].startswith("towpath")]
+    assert workspace.get("Rollout", "web")
 
 
 def test_the_peers_role_is_enough(workspace, install, answers):
