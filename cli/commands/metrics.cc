@@ -2,14 +2,13 @@
 
 #include <map>
 
+#include "api/keys.h"
 #include "cli/command.h"
 #include "cli/text.h"
 #include "json/serialize.h"
 
 namespace towpath::cli {
 namespace {
-
-constexpr const char* kPodTemplateHash = "rollouts-pod-template-hash";
 
 // By pod template hash: "stable", "canary" (or the new version of whatever strategy), "old".
 loop::Task<std::map<std::string, std::string, std::less<>>> rolesOf(Context context, std::string name) {
@@ -19,7 +18,7 @@ loop::Task<std::map<std::string, std::string, std::less<>>> rolesOf(Context cont
   std::map<std::string, std::string, std::less<>> roles;
   for (const Value& set : sets["items"].asArray()) {
     if (isOwnedBy(set, rollout["metadata"]["uid"].asStringView()))
-      roles[set["metadata"]["labels"][kPodTemplateHash].asString()] = "old";
+      roles[set["metadata"]["labels"][api::kHashLabel].asString()] = "old";
   }
   roles[rollout["status"]["currentPodHash"].asString()] = "canary";
   roles[rollout["status"]["stableRS"].asString()] = "stable";

@@ -103,9 +103,7 @@ Result<api::ArgumentValues> valuesOf(const Value& spec, const api::ArgumentValue
   api::ArgumentValues values;
   for (const Value& entry : spec["args"].asArray()) {
     model::Argument argument = api::decodeArgument(entry);
-    if (!argument.value && argument.secret && secrets == Secrets::kMustBeGiven) {
-      argument.value = secretValue(*argument.secret, texts);
-    }
+    if (!argument.value && argument.secret) argument.value = secretValue(*argument.secret, texts);
     const bool stands_in = argument.secret && secrets == Secrets::kStandIn;
     if (!argument.value && !stands_in) {
       return fail(ErrorKind::kInvalid,
@@ -136,7 +134,7 @@ Result<AnalysisSpec> analysisOf(std::vector<Value> objects, std::string_view nam
     const bool open = spec.error().message.ends_with("was not resolved");
     return refuse(*chosen, spec.error().message + (open ? ": give it with --arg NAME=VALUE" : ""));
   }
-  const Result<SecretTexts> texts = secretsOf(objects);
+  const Result<SecretTexts> texts = secrets == Secrets::kMustBeGiven ? secretsOf(objects) : SecretTexts();
   if (!texts) return std::unexpected(texts.error());
   const Result<api::ArgumentValues> values = valuesOf(*spec, given, secrets, *texts);
   if (!values) return refuse(*chosen, describe(values.error()));

@@ -25,8 +25,7 @@ http::ClientRequest tokenRequest(const http::ClientRequest& like, const Value& o
   for (const Value& scope : oauth2["scopes"].asArray()) scopes.push_back(scope.asString());
   if (!scopes.empty()) fields.emplace_back("scope", fmt::format("{}", fmt::join(scopes, " ")));
   if (where == ClientIn::kHeader) {
-    request.headers.set("Authorization",
-                        "Basic " + encodeBase64(http::percentEncode(id) + ":" + http::percentEncode(secret)));
+    setBasic(request, http::percentEncode(id), http::percentEncode(secret));
   } else {
     fields.emplace_back("client_id", id);
     fields.emplace_back("client_secret", secret);
@@ -56,6 +55,10 @@ void addHeaders(http::ClientRequest& request, const Value& headers) {
   }
 }
 
+void setBasic(http::ClientRequest& request, std::string_view user, std::string_view password) {
+  request.headers.set("Authorization", "Basic " + encodeBase64(fmt::format("{}:{}", user, password)));
+}
+
 Result<void> addBasic(http::ClientRequest& request, const Value& basic) {
   const std::string_view user = basic["username"].asStringView();
   const std::string_view password = basic["password"].asStringView();
@@ -65,7 +68,7 @@ Result<void> addBasic(http::ClientRequest& request, const Value& basic) {
                                                  user.empty() ? "username" : "password"));
   }
   if (request.headers.contains("Authorization")) return {};
-  request.headers.set("Authorization", "Basic " + encodeBase64(fmt::format("{}:{}", user, password)));
+  setBasic(request, user, password);
   return {};
 }
 

@@ -2,6 +2,8 @@
 // The `authentication` of Prometheus and web metrics: basic, OAuth 2.0 client credentials (RFC 6749 section 4.4), AWS
 // Signature Version 4.
 
+#include <string_view>
+
 #include "base/error.h"
 #include "base/value.h"
 #include "http/transport.h"
@@ -13,7 +15,9 @@ namespace towpath::metrics {
 // `headers` of a metric: [{key, value}]. The last of a name wins.
 void addHeaders(http::ClientRequest& request, const Value& headers);
 
-// Left out where an Authorization header is there already. kInvalid: one of the two is missing.
+// The Authorization field of RFC 7617.
+void setBasic(http::ClientRequest& request, std::string_view user, std::string_view password);
+// The same from `basicAuth`; left out where such a field is there already. kInvalid: one of the two is missing.
 Result<void> addBasic(http::ClientRequest& request, const Value& basic);
 
 // Gets a token and puts it into the request, whose TLS options, headers and time the token's request shares. Nothing

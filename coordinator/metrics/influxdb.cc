@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "base/base64.h"
+#include "metrics/authentication.h"
 #include "metrics/exchange.h"
 #include "metrics/flux_csv.h"
 #include "metrics/influxql_json.h"
@@ -54,7 +54,7 @@ http::ClientRequest influxqlRequest(const Access& access, const std::string& que
   if (!access.retention_policy.empty()) fields.emplace_back("rp", access.retention_policy);
   http::ClientRequest request = requestTo("GET", joinUrl(access.address, "/query?" + encodeForm(fields)), kTimeout);
   if (!access.username.empty()) {
-    request.headers.set("Authorization", "Basic " + encodeBase64(access.username + ":" + access.password));
+    setBasic(request, access.username, access.password);
   } else if (!access.token.empty()) {
     request.headers.set("Authorization", "Token " + access.token);
   }

@@ -1,8 +1,7 @@
 #pragma once
 // What InfluxDB answers an InfluxQL query with (docs.influxdata.com, "InfluxDB 1.x API reference, /query"):
 //
-//   {"results": [{"statement_id": 0, "series": [{"name": "errors", "columns": ["time", "mean"], "values": [[0,
-//   0.5]]}]}]}
+//   {"results": [{"series": [{"name": "errors", "columns": ["time", "mean"], "values": [[0, 0.5]]}]}]}
 
 #include <string_view>
 

@@ -30,7 +30,7 @@ struct ProviderContext {
   Fetch fetch;                             // empty: no provider that needs HTTP
   const TrafficSource* traffic = nullptr;  // nullptr: no towpath/traffic (on Kubernetes)
   cluster::ObjectApi* api = nullptr;       // for Secrets and Jobs; nullptr: no provider that needs them
-  bool runs_jobs = true;                   // who runs what is made in `api`; false: no provider that needs Jobs
+  bool runs_jobs = true;                   // somebody runs the Jobs of `api`; false: no provider that needs them
   const cluster::Cache* jobs = nullptr;    // of job metrics; nullptr: they are read through the API
   Environment environment;                 // empty: nothing is set
   MetricPrograms* programs = nullptr;      // plugins that a person configured; nullptr: none
