@@ -67,8 +67,9 @@ std::optional<Value> spacedNumbers(std::string text) {
 std::vector<analysis::ConditionValue> conditionsOf(const model::Metric& metric, const model::Measurement& measurement) {
   if (measurement.value.empty()) return {};
   const Result<Value> value = json::parse(measurement.value);
-  if (value) return analysis::conditionValues(*value, metric);
-  return analysis::conditionValues(spacedNumbers(measurement.value).value_or(Value(measurement.value)), metric);
+  const WallTime now = measurement.finished_at.value_or(WallTime());
+  if (value) return analysis::conditionValues(*value, metric, now);
+  return analysis::conditionValues(spacedNumbers(measurement.value).value_or(Value(measurement.value)), metric, now);
 }
 
 class Measuring {

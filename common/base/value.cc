@@ -152,6 +152,8 @@ bool operator==(const Value& a, const Value& b) {
       return *a.ifArray() == *b.ifArray();
     case Value::Kind::kObject:
       return *a.ifObject() == *b.ifObject();
+    case Value::Kind::kOpaque:
+      return a.ifOpaque()->equals(*b.ifOpaque());
     case Value::Kind::kInt:
     case Value::Kind::kDouble:
       break;  // compared above
@@ -175,6 +177,8 @@ const char* toString(Value::Kind kind) {
       return "array";
     case Value::Kind::kObject:
       return "object";
+    case Value::Kind::kOpaque:
+      return "opaque";
   }
   return "null";
 }

@@ -2,9 +2,11 @@
 // Value: a tree of plain data (null, bool, integer, double, string, array, object). What JSON and YAML are read into,
 // what objects of the API are kept as, and what the conditions of an analysis look at. It knows no text format: json/
 // does. Objects keep the order in which members were added, so that what a user wrote comes back as it was written.
+// Whoever computes with more than plain data (the times of a condition) brings it in as an Opaque.
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,9 +56,17 @@ class Object {
   std::vector<Member> members_;
 };
 
+// What no document can hold, and only its maker knows more of. No reader gives one, and writers write null.
+class Opaque {
+ public:
+  virtual ~Opaque() = default;
+  virtual bool equals(const Opaque& other) const = 0;
+  virtual std::string text() const = 0;  // for people
+};
+
 class Value {
  public:
-  enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
+  enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject, kOpaque };
 
   Value() = default;
   Value(std::nullptr_t) {}
@@ -71,6 +81,8 @@ class Value {
   Value(std::string value) : data_(std::move(value)) {}
   Value(Array value) : data_(std::move(value)) {}
   Value(Object value) : data_(std::move(value)) {}
+  // Shared by the copies of the value; nobody changes it.
+  Value(std::shared_ptr<const Opaque> value) : data_(std::move(value)) {}
 
   Kind kind() const { return static_cast<Kind>(data_.index()); }
   bool isNull() const { return kind() == Kind::kNull; }
@@ -92,6 +104,10 @@ class Value {
   Array* ifArray() { return std::get_if<Array>(&data_); }
   const Object* ifObject() const { return std::get_if<Object>(&data_); }
   Object* ifObject() { return std::get_if<Object>(&data_); }
+  const Opaque* ifOpaque() const {
+    const auto* const held = std::get_if<std::shared_ptr<const Opaque>>(&data_);
+    return held != nullptr ? held->get() : nullptr;
+  }
 
   // The content, or what is given if it is of another kind. asInt takes a double that is a whole number as well.
   bool asBool(bool otherwise = false) const;
@@ -119,7 +135,8 @@ class Value {
   static const Value& null();
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data_;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object, std::shared_ptr<const Opaque>>
+      data_;
 };
 
 struct Object::Member {
@@ -138,6 +155,7 @@ inline std::vector<Object::Member>::iterator Object::end() { return members_.end
 bool operator==(const Value& a, const Value& b);
 bool operator==(const Object& a, const Object& b);
 
-const char* toString(Value::Kind kind);  // "null", "boolean", "integer", "number", "string", "array", "object"
+const char* toString(
+    Value::Kind kind);  // "null", "boolean", "integer", "number", "string", "array", "object", "opaque"
 
 }  // namespace towpath

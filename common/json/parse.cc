@@ -308,4 +308,14 @@ Result<Value> parse(std::string_view text, const ParseOptions& options) {
   return parser.handler().take();
 }
 
+Value withDoubles(Value value) {
+  if (const std::int64_t* number = value.ifInt()) return static_cast<double>(*number);
+  if (Array* array = value.ifArray()) {
+    for (Value& item : *array) item = withDoubles(std::move(item));
+  } else if (Object* object = value.ifObject()) {
+    for (auto& [key, member] : *object) member = withDoubles(std::move(member));
+  }
+  return value;
+}
+
 }  // namespace towpath::json

@@ -32,4 +32,7 @@ inline constexpr std::size_t kMaxDuplicates = 50;
 // kInvalid ("line 3, column 7 (byte 41): …") or, over a limit, kTooLarge.
 Result<Value> parse(std::string_view text, const ParseOptions& options = {});
 
+// Every integer as a double: as Go's encoding/json reads numbers into what has no type.
+Value withDoubles(Value value);
+
 }  // namespace towpath::json

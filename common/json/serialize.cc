@@ -111,6 +111,7 @@ std::vector<const Object::Member*> sortedMembers(const Object& object) {
 bool appendLeaf(const Value& value, std::string& out) {
   switch (value.kind()) {
     case Value::Kind::kNull:
+    case Value::Kind::kOpaque:
       out += "null";
       return true;
     case Value::Kind::kBool:

@@ -120,6 +120,7 @@ class MetricCheck {
     conditions();
     web();
     datadog();
+    rangeTimes();
     durations();
     substituted();
     return std::move(problems_);
@@ -191,6 +192,18 @@ class MetricCheck {
     if (one == several) add(Severity::kError, "provider.datadog", "give either query or queries");
     if (datadog["apiVersion"].asStringView("v1") == "v1" && several) {
       add(Severity::kError, "provider.datadog.queries", "needs apiVersion: v2");
+    }
+  }
+
+  void rangeTimes() {
+    for (const char* const path : {"provider.prometheus.rangeQuery.start", "provider.prometheus.rangeQuery.end"}) {
+      judge(path, [](const std::string& text) -> std::vector<Problem> {
+        const Result<expr::Expression> parsed = expr::Expression::parse(text, expr::Names::kNone);
+        if (!parsed) return {{Severity::kError, "", parsed.error().message}};
+        const Result<Type> type = parsed->typeFor(Type{});
+        if (type && type->mayBe(TypeKind::kTime)) return {};
+        return {{Severity::kError, "", fmt::format("expected time.Time, but got {}", toString(type.value_or(Type{})))}};
+      });
     }
   }
 

@@ -110,7 +110,8 @@ model::Measurement Analyses::measure(const model::Metric& metric, WallTime now) 
   const std::optional<Value> value = source_.trace.at(metric.name, since_update);
   if (!value) return analysis::failedMeasurement("no data in the trace at this time", now, now);
   const Value result = recordedResult(*value, metric);
-  return analysis::finishedMeasurement(analysis::assessResult(result, metric), analysis::valueText(result), now, now);
+  return analysis::finishedMeasurement(analysis::assessResult(result, metric, now), analysis::valueText(result), now,
+                                       now);
 }
 
 std::optional<WallTime> Analyses::nextLook() const {

@@ -50,9 +50,9 @@ PlayedMeasurement measure(const model::Metric& metric, const Trace& trace, WallT
     return played;
   }
   const Value result = recordedResult(*cell, metric);
-  played.conditions = analysis::conditionValues(result, metric);
+  played.conditions = analysis::conditionValues(result, metric, now);
   played.measurement =
-      analysis::finishedMeasurement(analysis::assessResult(result, metric), analysis::valueText(result), now, now);
+      analysis::finishedMeasurement(analysis::assessResult(result, metric, now), analysis::valueText(result), now, now);
   return played;
 }
 

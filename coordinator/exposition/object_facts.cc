@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <regex>
 #include <utility>
+
+#include "engine/expr/pattern.h"
 
 namespace towpath::exposition {
 namespace {
@@ -59,12 +60,8 @@ bool isDryRun(const Value& dry_run, const std::string& metric) {
   return std::ranges::any_of(dry_run.asArray(), [&metric](const Value& entry) {
     const std::string name = entry["metricName"].asString();
     if (name == metric) return true;
-    if (name.size() > 256) return false;
-    try {
-      return std::regex_search(metric, std::regex(name));
-    } catch (const std::regex_error&) {
-      return false;
-    }
+    expr::Budget budget;
+    return expr::matches(metric, name, budget).value_or(false);
   });
 }
 

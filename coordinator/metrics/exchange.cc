@@ -81,16 +81,6 @@ Result<Value> jsonOf(std::string_view body) {
   return parsed;
 }
 
-Value withDoubles(Value value) {
-  if (const std::int64_t* number = value.ifInt()) return static_cast<double>(*number);
-  if (Array* array = value.ifArray()) {
-    for (Value& item : *array) item = withDoubles(std::move(item));
-  } else if (Object* object = value.ifObject()) {
-    for (auto& [key, member] : *object) member = withDoubles(std::move(member));
-  }
-  return value;
-}
-
 std::optional<double> parseFloat(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const bool number = !text.empty() && (text.front() != '+' || text.size() == 1);

@@ -37,8 +37,6 @@ std::string shown(std::string_view body);
 // The body as JSON. kInvalid: "Could not parse JSON body: …".
 Result<Value> jsonOf(std::string_view body);
 
-// Every integer as the double that the peer makes of a JSON number.
-Value withDoubles(Value value);
 // "0.5", "NaN", "+Inf" as Go's ParseFloat reads them.
 std::optional<double> parseFloat(std::string_view text);
 // As Go prints it with %v: "[1 0.5]", "[[1 2] []]", "map[a:1]", "<nil>".

@@ -1,5 +1,6 @@
 #include "metrics/influxql_json.h"
 
+#include "json/parse.h"
 #include "metrics/exchange.h"
 
 namespace towpath::metrics {
@@ -10,7 +11,7 @@ void addValues(const Value& series, Array& values) {
   for (const Value& row : series["values"].asArray()) {
     for (std::size_t i = 0; i < row.asArray().size(); ++i) {
       const bool time = i < columns.size() && columns[i].asStringView() == "time";
-      if (!time && !row[i].isNull()) values.push_back(withDoubles(row[i]));
+      if (!time && !row[i].isNull()) values.push_back(json::withDoubles(row[i]));
     }
   }
 }

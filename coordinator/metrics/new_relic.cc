@@ -12,6 +12,7 @@
 
 #include <charconv>
 
+#include "json/parse.h"
 #include "json/serialize.h"
 #include "metrics/exchange.h"
 #include "metrics/providers.h"
@@ -54,7 +55,7 @@ Result<Answer> read(const http::Response& response) {
   if (const Array& errors = (*body)["errors"].asArray(); !errors.empty()) {
     return fail(ErrorKind::kInvalid, shown(errors.front()["message"].asStringView("NerdGraph error")));
   }
-  Value rows = withDoubles(body->at({"data", "actor", "account", "nrql", "results"}));
+  Value rows = json::withDoubles(body->at({"data", "actor", "account", "nrql", "results"}));
   const Array& list = std::as_const(rows).asArray();
   const bool nothing = list.empty() || (list.size() == 1 && list.front().asObject().empty());
   if (nothing) return fail(ErrorKind::kNotFound, "no results returned from NRQL query");

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "engine/analysis/assess.h"
+#include "json/parse.h"
 #include "metrics/exchange.h"
 #include "metrics/metric_programs.h"
 #include "metrics/providers.h"
@@ -49,9 +50,9 @@ std::optional<AnalysisPhase> phaseOf(std::string_view text) {
   return std::nullopt;
 }
 
-// What an answer makes of a measurement; `begun` has its start and the metadata so far.
+// What an answer makes of a measurement; `begun` has its start and the metadata so far. `wall` is for the conditions.
 Result<model::Measurement> read(const Value& answer, const model::Metric& metric, model::Measurement begun,
-                                WallTime now) {
+                                WallTime now, WallTime wall) {
   const std::string_view text = answer["phase"].asStringView();
   const std::optional<AnalysisPhase> phase = phaseOf(text);
   const bool judged = text.empty() && answer.asObject().contains("result");
@@ -75,8 +76,8 @@ Result<model::Measurement> read(const Value& answer, const model::Metric& metric
     begun.phase = *phase;
     return begun;
   }
-  const Value result = withDoubles(answer["result"]);
-  const analysis::Verdict verdict = analysis::assessResult(result, metric);
+  const Value result = json::withDoubles(answer["result"]);
+  const analysis::Verdict verdict = analysis::assessResult(result, metric, wall);
   begun.phase = verdict.phase;
   if (!verdict.message.empty()) begun.message = verdict.message;
   if (begun.value.empty()) begun.value = analysis::valueText(result);
@@ -119,7 +120,7 @@ class Plugin final : public Provider {
     if (measurement.phase != AnalysisPhase::kNone) input["measurement"] = measurementOf(measurement);
     const Result<Value> answer = co_await programs_.call(nameOf(request), std::move(input));
     const WallTime now = loop_.steadyNow();
-    Result<model::Measurement> next = answer ? read(*answer, request.metric, measurement, now)
+    Result<model::Measurement> next = answer ? read(*answer, request.metric, measurement, now, loop_.wallNow())
                                              : Result<model::Measurement>(std::unexpected(answer.error()));
     if (next) co_return std::move(*next);
     model::Measurement failed =

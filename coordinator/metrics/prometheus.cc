@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "engine/analysis/assess.h"
+#include "engine/expr/expr.h"
 #include "metrics/authentication.h"
 #include "metrics/exchange.h"
 #include "metrics/providers.h"
 #include "metrics/question.h"
 #include "metrics/surroundings.h"
-#include "metrics/time_expression.h"
 
 namespace towpath::metrics {
 namespace {
@@ -54,6 +54,14 @@ struct Query {
   Fields fields;
 };
 
+// An expression that gives a time: now() - duration("1h")
+Result<WallTime> timeAt(const Value& range, const char* field, WallTime now) {
+  const Result<expr::Expression> parsed = expr::Expression::parse(range[field].asStringView(), expr::Names::kNone);
+  const Result<WallTime> time = parsed ? parsed->time(now) : std::unexpected(parsed.error());
+  if (time) return *time;
+  return fail(time.error().kind, time.error().message, fmt::format("rangeQuery.{}", field));
+}
+
 Result<Query> queryOf(const Value& settings, WallTime now) {
   Query query;
   query.fields.emplace_back("query", settings["query"].asString());
@@ -64,9 +72,8 @@ Result<Query> queryOf(const Value& settings, WallTime now) {
   }
   query.path = "/api/v1/query_range";
   for (const char* field : {"start", "end"}) {
-    Result<WallTime> time = evaluateTime(range[field].asStringView(), now);
-    if (!time)
-      return std::unexpected(Error{time.error().kind, time.error().message, fmt::format("rangeQuery.{}", field)});
+    const Result<WallTime> time = timeAt(range, field, now);
+    if (!time) return std::unexpected(time.error());
     query.fields.emplace_back(field, unixSeconds(*time));
   }
   const Result<Duration> step = parseGoDuration(range["step"].asStringView());

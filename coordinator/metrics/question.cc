@@ -10,8 +10,9 @@ loop::Task<model::Measurement> QuestionProvider::start(MetricRequest request) {
   const WallTime started = now();
   Result<Answer> answer = co_await ask(request);
   if (!answer) co_return analysis::failedMeasurement(describe(answer.error()), started, now());
-  model::Measurement measurement = analysis::finishedMeasurement(analysis::assessResult(answer->result, request.metric),
-                                                                 std::move(answer->text), started, now());
+  // Conditions compare now() with times that others made.
+  const analysis::Verdict verdict = analysis::assessResult(answer->result, request.metric, context_.loop->wallNow());
+  model::Measurement measurement = analysis::finishedMeasurement(verdict, std::move(answer->text), started, now());
   measurement.metadata = std::move(answer->metadata);
   co_return measurement;
 }

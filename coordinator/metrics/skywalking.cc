@@ -17,6 +17,7 @@
 
 #include <ctime>
 
+#include "json/parse.h"
 #include "json/serialize.h"
 #include "metrics/exchange.h"
 #include "metrics/providers.h"
@@ -47,7 +48,7 @@ Result<Answer> read(const http::Response& response) {
     return fail(ErrorKind::kInvalid, "graphql: " + shown(errors.front()["message"].asStringView()));
   }
   if ((*body)["data"].isNull()) return fail(ErrorKind::kNotFound, "no results returned from SkyWalking query");
-  Value result = withDoubles((*body)["data"]);
+  Value result = json::withDoubles((*body)["data"]);
   std::string text = json::serializeCanonical(result);
   return Answer{std::move(result), std::move(text)};
 }

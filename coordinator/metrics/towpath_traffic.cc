@@ -126,7 +126,7 @@ class TowpathTraffic final : public Provider {
     const bool judged = !request.metric.success_condition.empty() || !request.metric.failure_condition.empty();
     if (result.isNull() && !judged)
       co_return analysis::failedMeasurement("no data: nobody reported such traffic", now, now);
-    model::Measurement measurement = analysis::finishedMeasurement(analysis::assessResult(result, request.metric),
+    model::Measurement measurement = analysis::finishedMeasurement(analysis::assessResult(result, request.metric, wall),
                                                                    analysis::valueText(result), now, now);
     measurement.metadata["requests"] = std::to_string(sums.requests);
     measurement.metadata["errors"] = std::to_string(sums.errors());

@@ -54,7 +54,7 @@ Result<Answer> readAnswer(const Value& web, std::string body) {
   if (path_text.empty()) path_text = "{$}";
   const Result<json::Path> path = json::Path::parse(path_text);
   if (!path) return std::unexpected(path.error());
-  const Value document = withDoubles(std::move(*parsed));
+  const Value document = json::withDoubles(std::move(*parsed));
   const auto nodes = path->find(document, json::MissingKeys::kFail);
   if (!nodes) return fail(ErrorKind::kInvalid, "Could not find JSONPath in body: " + nodes.error().message);
   if (nodes->empty()) return fail(ErrorKind::kInvalid, "result of web metric produced no value");

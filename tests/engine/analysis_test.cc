@@ -60,7 +60,7 @@ class Run {
 
   void answer(const std::string& name, const Value& value) {
     const auto found = std::ranges::find(world.spec.metrics, name, &model::Metric::name);
-    const Verdict verdict = assessResult(value, *found);
+    const Verdict verdict = assessResult(value, *found, now);
     deliver(name, finishedMeasurement(verdict, valueText(value), now, now));
   }
   void fail(const std::string& name, const std::string& message) {

@@ -11,6 +11,8 @@
 
 namespace towpath::expr {
 
+inline const WallTime kNow = *parseRfc3339("2026-11-26T12:00:00.5Z");
+
 struct Row {
   const char* text;
   const char* want;  // the value as a measurement shows it, or "parse …", or "error …"
@@ -19,7 +21,7 @@ struct Row {
 inline std::string eval(const std::string& text, const Value& result, Lists lists = Lists::kAnything) {
   const Result<Expression> parsed = Expression::parse(text);
   if (!parsed) return "parse " + parsed.error().message;
-  const Result<Value> value = parsed->evaluate(result, lists);
+  const Result<Value> value = parsed->evaluate(result, kNow, lists);
   return value ? analysis::valueText(*value) : "error " + value.error().message;
 }
 

@@ -12,7 +12,7 @@ namespace {
 std::string eval(const std::string& text, const Value& result) {
   const Result<expr::Expression> parsed = expr::Expression::parse(text);
   if (!parsed) return "parse " + parsed.error().message;
-  const Result<Value> value = parsed->evaluate(result);
+  const Result<Value> value = parsed->evaluate(result, WallTime());
   return value ? analysis::valueText(*value) : "error " + value.error().message;
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("conditions of a metric") {
     model::Metric metric;
     metric.success_condition = success;
     metric.failure_condition = failure;
-    return analysis::assessResult(result, metric);
+    return analysis::assessResult(result, metric, WallTime());
   };
   CHECK(verdict("", "", Value(1)).phase == AnalysisPhase::kSuccessful);
   CHECK(verdict("", "", Value()).phase == AnalysisPhase::kSuccessful);

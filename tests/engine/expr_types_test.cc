@@ -80,9 +80,9 @@ TEST_CASE("Prometheus and Graphite measure lists of numbers") {
   model::Metric metric;
   metric.success_condition = "result[0] == 'a'";
   metric.providers = {"web"};
-  CHECK(analysis::assessResult(Value(Array{0.5}), metric).phase == model::AnalysisPhase::kFailed);
+  CHECK(analysis::assessResult(Value(Array{0.5}), metric, kNow).phase == model::AnalysisPhase::kFailed);
   metric.providers = {"prometheus"};
-  CHECK(analysis::assessResult(Value(Array{0.5}), metric).phase == model::AnalysisPhase::kError);
+  CHECK(analysis::assessResult(Value(Array{0.5}), metric, kNow).phase == model::AnalysisPhase::kError);
 }
 
 }  // namespace

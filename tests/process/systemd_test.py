@@ -13,7 +13,7 @@ from conftest import BUILD, ROOT
 from fleet import CommandError, free_port, wait_until
 
 PACKAGES = ("systemd,systemd-sysv,dbus,haproxy,libfmt9,libuv1,libcurl4,libprotobuf-lite32,libjemalloc2,libmbedtls14,libyaml-0-2,"
-            "libboost-json1.81.0,libsqlite3-0,libtomlplusplus3,libarchive13")
+            "libboost-json1.81.0,libsqlite3-0,libtomlplusplus3,libarchive13,libcctz2,libre2-9,tzdata")
 
 # What a container manager does before it starts systemd: the file systems that it expects, cgroups of both kinds.
 BOOT = """
@@ -44,7 +44,7 @@ def base_root():
         cannot("systemd as PID 1 needs root")
     if not shutil.which("debootstrap"):
         cannot("debootstrap is not installed")
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "towpath" / "systemd-root-1"
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "towpath" / "systemd-root-2"
     if not cache.exists():
         fresh = cache.with_name(cache.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)

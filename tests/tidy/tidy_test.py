@@ -25,6 +25,8 @@ HEAVY = {
     r"<CLI/": ["cli/main.cc"],
     r"<sqlite3": ["coordinator/store/"],
     r"<archive": ["nodeagent/supervise/"],
+    r"<cctz/": ["common/engine/calendar/"],
+    r"<re2/": ["common/engine/expr/pattern.cc"],
     r"agent\.pb\.h|<google/protobuf": ["common/wire/"],
 }
 
@@ -122,6 +124,9 @@ def test_the_engine_is_pure():
         if not name(f).startswith(("common/engine/", "common/model/")):
             continue
         for number, line in enumerate(f.read_text().splitlines(), 1):
+            # JSON is what two functions of the condition language are about.
+            if name(f) == "common/engine/expr/builtins_json.cc" and line.startswith('#include "json/'):
+                continue
             if re.search(r'#include "(json|loop|http|tls|api|cluster|wire|config)/|#include "base/log.h"|system_clock::now|steady_clock|std::rand', line):
                 bad.append(f"{name(f)}:{number}: {line.strip()}")
     assert not bad, "\n".join(bad)

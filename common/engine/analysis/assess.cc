@@ -19,10 +19,10 @@ expr::Lists listsOf(const model::Metric& metric) {
   return numbers ? expr::Lists::kNumbers : expr::Lists::kAnything;
 }
 
-Result<bool> evaluate(const std::string& condition, const Value& result, const model::Metric& metric) {
+Result<bool> evaluate(const std::string& condition, const Value& result, const model::Metric& metric, WallTime now) {
   const Result<expr::Expression> parsed = expr::Expression::parse(condition);
   if (!parsed) return std::unexpected(parsed.error());
-  return parsed->test(result, listsOf(metric));
+  return parsed->test(result, now, listsOf(metric));
 }
 
 bool isEmpty(const Value& result) { return result.isNull() || (result.isArray() && result.asArray().empty()); }
@@ -76,28 +76,28 @@ std::string nestedText(const Value& value) {
 
 }  // namespace
 
-Verdict assessResult(const Value& result, const model::Metric& metric) {
+Verdict assessResult(const Value& result, const model::Metric& metric, WallTime now) {
   std::optional<bool> success;
   std::optional<bool> failure;
   if (!metric.success_condition.empty()) {
-    const Result<bool> value = evaluate(metric.success_condition, result, metric);
+    const Result<bool> value = evaluate(metric.success_condition, result, metric, now);
     if (!value) return couldNot("successCondition", metric.success_condition, result, value.error());
     success = *value;
   }
   if (!metric.failure_condition.empty()) {
-    const Result<bool> value = evaluate(metric.failure_condition, result, metric);
+    const Result<bool> value = evaluate(metric.failure_condition, result, metric, now);
     if (!value) return couldNot("failureCondition", metric.failure_condition, result, value.error());
     failure = *value;
   }
   return {phaseOf(success, failure), ""};
 }
 
-std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric) {
+std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric, WallTime now) {
   std::vector<ConditionValue> values;
   for (const auto& [field, condition] : {std::pair("successCondition", metric.success_condition),
                                          std::pair("failureCondition", metric.failure_condition)}) {
     if (condition.empty()) continue;
-    const Result<bool> value = evaluate(condition, result, metric);
+    const Result<bool> value = evaluate(condition, result, metric, now);
     const char* const flag = value.value_or(false) ? "true" : "false";
     values.push_back({field, condition, value ? flag : "error: " + describe(value.error())});
   }
@@ -137,6 +137,8 @@ std::string valueText(const Value& value) {
     }
     case Value::Kind::kObject:
       return nestedText(value);
+    case Value::Kind::kOpaque:
+      return value.ifOpaque()->text();
   }
   return "";
 }

@@ -16,7 +16,8 @@ struct Verdict {
 };
 
 // Neither condition: Successful. Both and neither true: Inconclusive; failure wins. An evaluation error: kError.
-Verdict assessResult(const Value& result, const model::Metric& metric);
+// `now` is what the conditions take for it.
+Verdict assessResult(const Value& result, const model::Metric& metric, WallTime now);
 
 // What a condition gives for a result: for people who look at it.
 struct ConditionValue {
@@ -26,7 +27,7 @@ struct ConditionValue {
   bool operator==(const ConditionValue&) const = default;
 };
 // Those that the metric has.
-std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric);
+std::vector<ConditionValue> conditionValues(const Value& result, const model::Metric& metric, WallTime now);
 
 // A finished measurement from a verdict.
 model::Measurement finishedMeasurement(const Verdict& verdict, std::string value, WallTime started_at, WallTime now);

@@ -17,13 +17,10 @@ constexpr std::array<Builtin, 15> kPredicates = {{{"all", 2, 2, "lp", 'b', nullp
                                                   {"findLast", 2, 2, "lp", 'e', nullptr},
                                                   {"findLastIndex", 2, 2, "lp", 'i', nullptr},
                                                   {"count", 1, 2, "lp", 'i', nullptr},
-                                                  {"sum", 1, 2, "lp", 'a', nullptr},
+                                                  {"sum", 1, 2, "lp", 'e', nullptr},
                                                   {"groupBy", 2, 2, "lp", 'm', nullptr},
                                                   {"sortBy", 2, 3, "lps", '=', nullptr},
                                                   {"reduce", 2, 3, "lpa", 'a', nullptr}}};
-
-constexpr std::array<std::string_view, 4> kClock = {"now", "date", "duration", "timezone"};
-constexpr std::array<std::string_view, 2> kJson = {"toJSON", "fromJSON"};
 
 bool fits(char want, const Type& type) {
   const TypeKind kind = type.kind;
@@ -34,27 +31,81 @@ bool fits(char want, const Type& type) {
     case 'n':
       return type.isNumber();
     case 'i':
+    case 'k':
       return kind == TypeKind::kInt;
     case 't':
       return type.isNumber() || kind == TypeKind::kString;
+    case 'w':
+      return type.isNumber() || kind == TypeKind::kString || kind == TypeKind::kDuration || kind == TypeKind::kMonth ||
+             kind == TypeKind::kWeekday;
     case 'v':
-      return type.isNumber() || kind == TypeKind::kList;
+      return type.isNumber() || kind == TypeKind::kDuration || kind == TypeKind::kList;
+    case 'd':
+      return kind == TypeKind::kString || kind == TypeKind::kLocation;
     case 'l':
       return kind == TypeKind::kList;
     case 'm':
       return kind == TypeKind::kMap;
     case 'c':
       return kind == TypeKind::kList || kind == TypeKind::kMap || kind == TypeKind::kString;
+    case 'T':
+      return kind == TypeKind::kTime;
+    case 'D':
+      return kind == TypeKind::kDuration;
+    case 'Z':
+      return kind == TypeKind::kLocation;
     default:
       return true;
+  }
+}
+
+// A zone is behind a pointer in the peer's Go, which is not part of the name that type() gives.
+std::string_view typeNameOf(TypeKind kind) {
+  switch (kind) {
+    case TypeKind::kTime:
+      return "time.Time";
+    case TypeKind::kDuration:
+      return "time.Duration";
+    case TypeKind::kLocation:
+      return "time.Location";
+    case TypeKind::kMonth:
+      return "time.Month";
+    case TypeKind::kWeekday:
+      return "time.Weekday";
+    default:
+      return "unknown";
+  }
+}
+
+// The type that an argument has to have, where it is one only.
+std::optional<Type> named(char letter) {
+  switch (letter) {
+    case 's':
+    case 'd':
+      return Type{TypeKind::kString};
+    case 'i':
+    case 'k':
+      return Type{TypeKind::kInt};
+    case 'T':
+      return Type{TypeKind::kTime};
+    case 'D':
+      return Type{TypeKind::kDuration};
+    case 'Z':
+      return Type{TypeKind::kLocation};
+    default:
+      return std::nullopt;
   }
 }
 
 }  // namespace
 
 const Builtin* findBuiltin(std::string_view name) {
-  const std::array<std::span<const Builtin>, 4> tables = {std::span<const Builtin>(kPredicates), numberBuiltins(),
-                                                          textBuiltins(), listBuiltins()};
+  const std::array<std::span<const Builtin>, 6> tables = {std::span<const Builtin>(kPredicates),
+                                                          numberBuiltins(),
+                                                          textBuiltins(),
+                                                          listBuiltins(),
+                                                          timeBuiltins(),
+                                                          jsonBuiltins()};
   for (const std::span<const Builtin> table : tables) {
     const auto found = std::ranges::find(table, name, &Builtin::name);
     if (found != table.end()) return &*found;
@@ -63,16 +114,6 @@ const Builtin* findBuiltin(std::string_view name) {
 }
 
 bool isPredicate(const Builtin& builtin) { return builtin.call == nullptr; }
-
-std::string unknownFunction(std::string_view name) {
-  if (std::ranges::find(kClock, name) != kClock.end()) {
-    return fmt::format("{}() is not supported: a condition looks at the result alone, and knows no time", name);
-  }
-  if (std::ranges::find(kJson, name) != kJson.end()) {
-    return fmt::format("{}() is not supported: take the part out with the provider's jsonPath", name);
-  }
-  return fmt::format("unknown function {}", name);
-}
 
 char wanted(const Builtin& builtin, std::size_t index) {
   return builtin.takes[std::min(index, builtin.takes.size() - 1)];
@@ -84,11 +125,19 @@ std::optional<std::string> misfit(const Builtin& builtin, std::size_t index, con
   if (isPredicate(builtin) && index == 0) {
     return fmt::format("builtin {} takes only array (got {})", builtin.name, toString(type));
   }
-  if (want == 's' || want == 'i') {
-    return fmt::format("cannot use {} as argument (type {}) to call {}", toString(type), want == 's' ? "string" : "int",
-                       builtin.name);
+  if (const std::optional<Type> one = named(want)) {
+    return fmt::format("cannot use {} as argument (type {}) to call {}", toString(type), toString(*one), builtin.name);
   }
   return fmt::format("invalid argument for {} (type {})", builtin.name, toString(type));
+}
+
+std::optional<std::string> misfit(const Builtin& builtin, std::span<const Type> arguments) {
+  if (arguments.size() < builtin.least) return fmt::format("not enough arguments to call {}", builtin.name);
+  if (arguments.size() > builtin.most) return fmt::format("too many arguments to call {}", builtin.name);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (std::optional<std::string> message = misfit(builtin, i, arguments[i])) return message;
+  }
+  return std::nullopt;
 }
 
 Type givenType(const Builtin& builtin, std::span<const Type> arguments) {
@@ -112,8 +161,19 @@ Type givenType(const Builtin& builtin, std::span<const Type> arguments) {
       return first;
     case 'e':
       return {first.element};
-    case 'g':
-      return std::ranges::all_of(arguments, &Type::isNumber) ? first : Type{};
+    case 'g': {
+      const auto isDuration = [](const Type& type) { return type.kind == TypeKind::kDuration; };
+      const bool alike = std::ranges::all_of(arguments, &Type::isNumber) || std::ranges::all_of(arguments, isDuration);
+      return alike ? first : Type{};
+    }
+    case 'M':
+      return {TypeKind::kMonth};
+    case 'W':
+      return {TypeKind::kWeekday};
+    case 'T':
+    case 'D':
+    case 'Z':
+      return *named(builtin.gives);
     default:
       return {};
   }
@@ -135,8 +195,10 @@ std::string_view typeName(const Value& value) {
       return "list";
     case Value::Kind::kObject:
       return "map";
+    case Value::Kind::kOpaque:
+      break;
   }
-  return "nil";
+  return typeNameOf(typeOf(value).kind);
 }
 
 }  // namespace towpath::expr

@@ -38,6 +38,11 @@ Result<Value> last(Call& call) { return call.list(0).empty() ? Value() : call.li
 
 // Nil where there is nothing, unlike [].
 Result<Value> get(Call& call) {
+  const bool of_list = call[0].isArray() && call[1].isNumber();
+  const bool of_map = call[0].isObject() && (call[1].isString() || call[1].isNull());
+  if (!of_list && !of_map && !call[0].isNull()) {
+    return bad(fmt::format("cannot use {} to get an element from {}", typeName(call[1]), typeName(call[0])));
+  }
   const Result<Value> found = fetch(call[0], call[1]);
   return found ? *found : Value();
 }
@@ -135,19 +140,19 @@ Result<Value> sort(Call& call) {
 
 constexpr std::array<Builtin, 15> kBuiltins = {{{"len", 1, 1, "c", 'i', len},
                                                 {"type", 1, 1, "a", 's', type},
-                                                {"first", 1, 1, "l", 'e', first},
-                                                {"last", 1, 1, "l", 'e', last},
-                                                {"get", 2, 2, "a", 'a', get},
-                                                {"take", 2, 2, "li", '=', take},
+                                                {"first", 1, 1, "l", 'a', first},
+                                                {"last", 1, 1, "l", 'a', last},
+                                                {"get", 2, 2, "a", 'e', get},
+                                                {"take", 2, 2, "li", 'l', take},
                                                 {"keys", 1, 1, "m", 'l', keys},
                                                 {"values", 1, 1, "m", 'l', values},
                                                 {"toPairs", 1, 1, "m", 'l', toPairs},
                                                 {"fromPairs", 1, 1, "l", 'm', fromPairs},
-                                                {"reverse", 1, 1, "l", '=', reverse},
-                                                {"uniq", 1, 1, "l", '=', uniq},
+                                                {"reverse", 1, 1, "l", 'l', reverse},
+                                                {"uniq", 1, 1, "l", 'l', uniq},
                                                 {"concat", 1, kAnyNumber, "l", 'l', concat},
                                                 {"flatten", 1, 1, "l", 'l', flatten},
-                                                {"sort", 1, 2, "ls", '=', sort}}};
+                                                {"sort", 1, 2, "ls", 'l', sort}}};
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "engine/expr/builtins.h"
+#include "engine/expr/operators.h"
+#include "engine/expr/temporal.h"
 
 namespace towpath::expr {
 namespace {
@@ -22,9 +24,10 @@ Result<Value> orDefault(Call& call) { return call.result().isNull() ? call[1] : 
 
 Result<Value> toInt(const Value& value, std::string_view name) {
   if (value.isInt()) return value;
-  if (const double* real = value.ifDouble()) {
-    if (!(std::abs(*real) < 9.2e18)) return bad(fmt::format("{}: the number is out of range", name));
-    return whole(static_cast<std::int64_t>(*real));
+  if (value.isDouble()) {
+    const std::optional<std::int64_t> part = wholeOf(value);
+    if (!part) return bad(fmt::format("{}: the number is out of range", name));
+    return whole(*part);
   }
   if (const std::string* text = value.ifString()) {
     std::int64_t parsed = 0;
@@ -50,7 +53,12 @@ Result<Value> toFloat(const Value& value, std::string_view name) {
 
 Result<Value> asInt(Call& call) { return toInt(call[0], "asInt"); }
 Result<Value> asFloat(Call& call) { return toFloat(call[0], "asFloat"); }
-Result<Value> intOf(Call& call) { return toInt(call[0], "int"); }
+Result<Value> intOf(Call& call) {
+  if (const auto* const duration = contentOf<Duration>(call[0])) return whole(duration->count());
+  if (const auto* const month = contentOf<std::chrono::month>(call[0])) return whole(static_cast<unsigned>(*month));
+  if (const auto* const day = contentOf<std::chrono::weekday>(call[0])) return whole(day->c_encoding());
+  return toInt(call[0], "int");
+}
 Result<Value> floatOf(Call& call) { return toFloat(call[0], "float"); }
 
 Result<Value> abs(Call& call) {
@@ -64,9 +72,12 @@ Result<Value> ceil(Call& call) { return Value(std::ceil(call[0].asDouble())); }
 Result<Value> floor(Call& call) { return Value(std::floor(call[0].asDouble())); }
 Result<Value> round(Call& call) { return Value(std::round(call[0].asDouble())); }
 
-// All numbers of the arguments and of the lists in them.
+// All numbers, or all durations, of the arguments and of the lists in them.
 Result<void> gather(const Value& value, std::string_view name, Budget& budget, std::vector<Value>& out) {
-  if (value.isNumber()) {
+  if (value.isNumber() || contentOf<Duration>(value) != nullptr) {
+    if (!out.empty() && out.front().isNumber() != value.isNumber()) {
+      return bad(fmt::format("{} of numbers and durations mixed", name));
+    }
     out.push_back(value);
     return budget.work(1);
   }
@@ -86,7 +97,14 @@ Result<std::vector<Value>> numbers(Call& call, std::string_view name) {
 }
 
 bool below(const Value& a, const Value& b) {
+  if (const std::optional<int> order = compareTemporal(a, b)) return *order < 0;
   return a.isInt() && b.isInt() ? a.asInt() < b.asInt() : a.asDouble() < b.asDouble();
+}
+
+// Of a duration its nanoseconds, as the peer has it.
+double amount(const Value& value) {
+  if (const auto* const duration = contentOf<Duration>(value)) return static_cast<double>(duration->count());
+  return value.asDouble();
 }
 
 // Of nothing: nil, so that a comparison with it is an error.
@@ -114,7 +132,7 @@ Result<Value> mean(Call& call) {
   const Result<std::vector<Value>> all = numbers(call, "mean");
   if (!all) return std::unexpected(all.error());
   double sum = 0;
-  for (const Value& each : *all) sum += each.asDouble();
+  for (const Value& each : *all) sum += amount(each);
   return Value(all->empty() ? 0.0 : sum / static_cast<double>(all->size()));
 }
 
@@ -123,7 +141,7 @@ Result<Value> median(Call& call) {
   if (!all) return std::unexpected(all.error());
   if (all->empty()) return Value(0.0);
   std::vector<double> sorted;
-  for (const Value& each : *all) sorted.push_back(each.asDouble());
+  for (const Value& each : *all) sorted.push_back(amount(each));
   // NaN has no place in an order: it goes first, as in the peer.
   std::ranges::sort(sorted, [](double a, double b) { return a < b || (std::isnan(a) && !std::isnan(b)); });
   const std::size_t middle = sorted.size() / 2;
@@ -169,7 +187,7 @@ constexpr std::array<Builtin, 24> kBuiltins = {{{"isNaN", 1, 1, "n", 'b', isNaN}
                                                 {"default", 2, 2, "a", 'a', orDefault},
                                                 {"asInt", 1, 1, "a", 'i', asInt},
                                                 {"asFloat", 1, 1, "a", 'f', asFloat},
-                                                {"int", 1, 1, "t", 'i', intOf},
+                                                {"int", 1, 1, "w", 'i', intOf},
                                                 {"float", 1, 1, "t", 'f', floatOf},
                                                 {"abs", 1, 1, "n", '=', abs},
                                                 {"ceil", 1, 1, "n", 'f', ceil},
@@ -177,8 +195,8 @@ constexpr std::array<Builtin, 24> kBuiltins = {{{"isNaN", 1, 1, "n", 'b', isNaN}
                                                 {"round", 1, 1, "n", 'f', round},
                                                 {"max", 1, kAnyNumber, "v", 'g', max},
                                                 {"min", 1, kAnyNumber, "v", 'g', min},
-                                                {"mean", 1, kAnyNumber, "v", 'f', mean},
-                                                {"median", 1, kAnyNumber, "v", 'f', median},
+                                                {"mean", 1, kAnyNumber, "v", 'a', mean},
+                                                {"median", 1, kAnyNumber, "v", 'a', median},
                                                 {"bitand", 2, 2, "i", 'i', bitAnd},
                                                 {"bitor", 2, 2, "i", 'i', bitOr},
                                                 {"bitxor", 2, 2, "i", 'i', bitXor},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 #include "base/base64.h"
 #include "engine/expr/builtins.h"
@@ -185,6 +187,18 @@ Result<Value> fromBase64(Call& call) {
   return Value(std::move(*bytes));
 }
 
+// The shortest digits that read back equal; with an exponent below 1e-4 and from 1e6.
+std::string printed(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
+  const double size = std::abs(number);
+  const bool plain = size == 0 || (size >= 1e-4 && size < 1e6);
+  char buffer[64];
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto [end, error] = std::to_chars(std::begin(buffer), std::end(buffer), number, format);
+  return std::string(buffer, end);
+}
+
 // As Go prints it with %v: "[1 2.5 a]", "map[a:1]", "<nil>".
 std::string printed(const Value& value) {
   switch (value.kind()) {
@@ -194,15 +208,8 @@ std::string printed(const Value& value) {
       return value.asBool() ? "true" : "false";
     case Value::Kind::kInt:
       return std::to_string(value.asInt());
-    case Value::Kind::kDouble: {
-      const double number = value.asDouble();
-      if (number != number) return "NaN";
-      if (number - number != 0) return number > 0 ? "+Inf" : "-Inf";
-      const double size = number < 0 ? -number : number;
-      // Go goes over to an exponent at 1e21, fmt at 1e16.
-      if (size >= 1e16 && size < 1e21) return fmt::format("{:.0f}", number);
-      return fmt::format("{}", number);
-    }
+    case Value::Kind::kDouble:
+      return printed(value.asDouble());
     case Value::Kind::kString:
       return value.asString();
     case Value::Kind::kArray: {
@@ -216,6 +223,8 @@ std::string printed(const Value& value) {
       std::ranges::sort(members);
       return fmt::format("map[{}]", fmt::join(members, " "));
     }
+    case Value::Kind::kOpaque:
+      return value.ifOpaque()->text();
   }
   return "";
 }
@@ -228,10 +237,10 @@ constexpr std::array<Builtin, 17> kBuiltins = {{{"string", 1, 1, "a", 's', strin
                                                 {"trimSuffix", 1, 2, "s", 's', trimSuffix},
                                                 {"upper", 1, 1, "s", 's', upper},
                                                 {"lower", 1, 1, "s", 's', lower},
-                                                {"split", 2, 3, "ssi", 'S', split},
-                                                {"splitAfter", 2, 3, "ssi", 'S', splitAfter},
-                                                {"replace", 3, 4, "sssi", 's', replace},
-                                                {"repeat", 2, 2, "si", 's', repeat},
+                                                {"split", 2, 3, "ssk", 'S', split},
+                                                {"splitAfter", 2, 3, "ssk", 'S', splitAfter},
+                                                {"replace", 3, 4, "sssk", 's', replace},
+                                                {"repeat", 2, 2, "sk", 's', repeat},
                                                 {"join", 1, 2, "ls", 's', join},
                                                 {"indexOf", 2, 2, "s", 'i', indexOf},
                                                 {"lastIndexOf", 2, 2, "s", 'i', lastIndexOf},

@@ -1,12 +1,52 @@
 #include "engine/expr/check.h"
 
+#include <array>
+
 #include "engine/expr/builtins.h"
+#include "engine/expr/methods.h"
 #include "engine/expr/pattern.h"
 
 namespace towpath::expr {
 namespace {
 
 using enum TypeKind;
+
+// Of times and durations.
+struct TemporalRule {
+  std::string_view op;
+  TypeKind left;
+  TypeKind right;
+  TypeKind gives;
+};
+constexpr std::array<TemporalRule, 11> kTemporalRules = {{{"+", kTime, kDuration, kTime},
+                                                          {"+", kDuration, kTime, kTime},
+                                                          {"+", kDuration, kDuration, kDuration},
+                                                          {"-", kTime, kTime, kDuration},
+                                                          {"-", kTime, kDuration, kTime},
+                                                          {"-", kDuration, kDuration, kDuration},
+                                                          {"*", kDuration, kDuration, kDuration},
+                                                          {"*", kInt, kDuration, kDuration},
+                                                          {"*", kFloat, kDuration, kDuration},
+                                                          {"*", kDuration, kInt, kDuration},
+                                                          {"*", kDuration, kFloat, kDuration}}};
+
+bool isOrdering(std::string_view op) { return op == "<" || op == ">" || op == "<=" || op == ">="; }
+
+// The same where one of both is a time or a duration; what is unknown may be one.
+std::optional<Type> typeOfTemporal(std::string_view op, const Type& left, const Type& right) {
+  const Type& known = left.isUnknown() ? right : left;
+  if (known.kind != kTime && known.kind != kDuration && right.kind != kDuration) return std::nullopt;
+  if (left.isUnknown() || right.isUnknown()) {
+    if (isOrdering(op)) return Type{kBool};
+    const bool defined = op == "+" || op == "-" || (op == "*" && known.kind == kDuration);
+    return defined ? std::optional<Type>(Type{}) : std::nullopt;
+  }
+  if (isOrdering(op) && left.kind == right.kind) return Type{kBool};
+  for (const TemporalRule& rule : kTemporalRules) {
+    if (rule.op == op && rule.left == left.kind && rule.right == right.kind) return Type{rule.gives};
+  }
+  return std::nullopt;
+}
 
 // What the operator gives, or nothing where the types cannot meet. The rules are the peer's checker's.
 std::optional<Type> typeOfBinary(std::string_view op, const Type& left, const Type& right) {
@@ -17,7 +57,8 @@ std::optional<Type> typeOfBinary(std::string_view op, const Type& left, const Ty
   if (op == "&&" || op == "||") {
     return left.mayBe(kBool) && right.mayBe(kBool) ? std::optional<Type>{{kBool}} : std::nullopt;
   }
-  if (op == "<" || op == ">" || op == "<=" || op == ">=") {
+  if (const std::optional<Type> type = typeOfTemporal(op, left, right)) return type;
+  if (isOrdering(op)) {
     return numbers || strings ? std::optional<Type>{{kBool}} : std::nullopt;
   }
   if (op == "contains" || op == "startsWith" || op == "endsWith" || op == "matches") {
@@ -63,7 +104,7 @@ class Checker {
   Result<Type> dispatch(const Node& node) {
     switch (node.kind) {
       case NodeKind::kLiteral:
-        return typeOf(node.value);
+        return node.value.isArray() ? Type{kList, kInt} : typeOf(node.value);
       case NodeKind::kResult:
         return result_;
       case NodeKind::kVariable:
@@ -92,6 +133,8 @@ class Checker {
         return chain(node);
       case NodeKind::kCall:
         return call(node);
+      case NodeKind::kMethod:
+        return method(node);
       case NodeKind::kPredicate:
         return visit(*node.children[0]);
       case NodeKind::kLet:
@@ -180,7 +223,7 @@ class Checker {
     if (right.kind == kList && !comparable(left, Type{right.element})) {
       return bad(fmt::format("cannot use {} as type {} in array", toString(left), toString(Type{right.element})));
     }
-    if (right.isUnknown() || right.kind == kMap || right.kind == kList || right.kind == kNil) return Type{kBool};
+    if (right.isUnknown() || right.kind == kMap || right.kind == kList) return Type{kBool};
     return mismatch("in", left, right);
   }
 
@@ -208,7 +251,20 @@ class Checker {
     const Result<Type> owner = visit(*node.children[0]);
     if (!owner) return owner;
     if (owner->isUnknown() || owner->kind == kMap || (owner->kind == kNil && node.optional)) return Type{};
-    return bad(fmt::format("type {} has no field {}", toString(*owner), node.text));
+    const char* const mend = findMethod(*owner, node.text) != nullptr ? ": it is a method, and called with ()" : "";
+    return bad(fmt::format("type {} has no field {}{}", toString(*owner), node.text, mend));
+  }
+
+  // Of a map or an unknown value it is a field, which turns out to be no function when it is asked for.
+  Result<Type> method(const Node& node) {
+    const Result<std::vector<Type>> types = all(node);
+    if (!types) return std::unexpected(types.error());
+    const Type& owner = types->front();
+    if (owner.isUnknown() || owner.kind == kMap || (owner.kind == kNil && node.optional)) return Type{};
+    const Builtin* const found = findMethod(owner, node.text);
+    if (found == nullptr) return bad(fmt::format("type {} has no method {}", toString(owner), node.text));
+    if (std::optional<std::string> message = misfit(*found, *types)) return bad(std::move(*message));
+    return givenType(*found, *types);
   }
 
   Result<Type> index(const Node& node) {
@@ -260,10 +316,14 @@ class Checker {
       if (std::optional<std::string> message = misfit(builtin, i, *type)) return bad(std::move(*message));
       types.push_back(*type);
     }
+    if (builtin.name == "get" && types[0].kind == kList && !types[1].mayBe(kInt)) {
+      return bad(fmt::format("non-integer slice index {}", toString(types[1])));
+    }
     if (!isPredicate(builtin) || types.size() < 2) return givenType(builtin, types);
     if (givesVerdict(builtin.name) && !types[1].mayBe(kBool)) {
       return bad(fmt::format("predicate should return boolean (got {})", toString(types[1])));
     }
+    if (builtin.name == "sum") return types[1];
     return builtin.name == "map" ? Type{kList, types[1].kind} : givenType(builtin, types);
   }
 

@@ -1,6 +1,7 @@
 #include "engine/expr/evaluation.h"
 
 #include "engine/expr/builtins.h"
+#include "engine/expr/methods.h"
 #include "engine/expr/operators.h"
 #include "engine/expr/predicates.h"
 
@@ -10,7 +11,7 @@ namespace {
 // Walks the tree. Its depth is bounded by the parser, its steps and memory by the budget.
 class Evaluation {
  public:
-  explicit Evaluation(const Value& result) : result_(result) {}
+  Evaluation(const Value& result, WallTime now) : result_(result), now_(now) {}
 
   Result<Held> run(const Node& node) {
     Result<Held> value = dispatch(node);
@@ -28,7 +29,7 @@ class Evaluation {
  private:
   static bool makes(NodeKind kind) {
     return kind == NodeKind::kList || kind == NodeKind::kMap || kind == NodeKind::kBinary || kind == NodeKind::kCall ||
-           kind == NodeKind::kSlice || kind == NodeKind::kLet;
+           kind == NodeKind::kMethod || kind == NodeKind::kSlice || kind == NodeKind::kLet;
   }
 
   Result<Held> dispatch(const Node& node) {
@@ -64,6 +65,8 @@ class Evaluation {
         return chain(node);
       case NodeKind::kCall:
         return call(node);
+      case NodeKind::kMethod:
+        return method(node);
       case NodeKind::kPredicate:
         return run(*node.children[0]);
       case NodeKind::kLet:
@@ -238,12 +241,37 @@ class Evaluation {
       }
       Result<Held> argument = run(*node.children[i]);
       if (!argument) return argument;
+      const bool cut = wanted(builtin, i) == 'k' && (*argument)->isDouble();
+      if (const std::optional<std::int64_t> whole = wholeOf(**argument); cut && whole) {
+        argument = Held(Value(static_cast<long long>(*whole)));
+      }
       if (Result<void> good = fits(builtin, i, **argument); !good) return std::unexpected(good.error());
       arguments.push_back(std::move(*argument));
     }
     if (isPredicate(builtin)) return ask(node, arguments);
-    Call made(arguments, result_, budget_);
+    Call made(arguments, result_, now_, budget_);
     return own(builtin.call(made));
+  }
+
+  Result<Held> method(const Node& node) {
+    std::vector<Held> arguments;
+    std::vector<Type> types;
+    for (const std::unique_ptr<Node>& child : node.children) {
+      Result<Held> argument = run(*child);
+      if (!argument) return argument;
+      if (arguments.empty() && broken(node, *argument)) return Held(Value());
+      types.push_back(typeOf(**argument));
+      arguments.push_back(std::move(*argument));
+    }
+    const Builtin* const found = findMethod(types.front(), node.text);
+    if (found == nullptr) {
+      return fail(ErrorKind::kInvalid, fmt::format("type {} has no method {}", toString(types.front()), node.text));
+    }
+    if (std::optional<std::string> message = misfit(*found, types)) {
+      return fail(ErrorKind::kInvalid, std::move(*message));
+    }
+    Call made(arguments, result_, now_, budget_);
+    return own(found->call(made));
   }
 
   Result<void> fits(const Builtin& builtin, std::size_t index, const Value& argument) {
@@ -294,6 +322,7 @@ class Evaluation {
   };
 
   const Value& result_;
+  const WallTime now_;
   Budget budget_;
   std::vector<Variable> variables_;
   std::vector<Element> elements_;  // of the predicates around, innermost last
@@ -303,8 +332,8 @@ class Evaluation {
 
 }  // namespace
 
-Result<Value> evaluateTree(const Node& root, const Value& result) {
-  Evaluation evaluation(result);
+Result<Value> evaluateTree(const Node& root, const Value& result, WallTime now) {
+  Evaluation evaluation(result, now);
   Result<Held> value = evaluation.run(root);
   if (!value) return std::unexpected(value.error());
   return std::move(*value).take();

@@ -92,9 +92,7 @@ class Lexer {
     if (at_ == source_.size()) return Token{TokenKind::kEnd, "", {}, at_};
     const char c = peek();
     if (isDigit(c) || (c == '.' && isDigit(peek(1)))) return number();
-    if (c == 'b' && (peek(1) == '"' || peek(1) == '\'')) {
-      return failAt(at_, "byte strings (b\"…\") are not supported: write a string without the b");
-    }
+    if (c == 'b' && (peek(1) == '"' || peek(1) == '\'')) return bytes();
     if (startsName(c)) return name();
     if (c == '"' || c == '\'') return text();
     if (c == '`') return raw();
@@ -129,7 +127,8 @@ class Lexer {
     if (base == 10) {
       takeDigits(digits);
       // "1..3" is a range.
-      if (peek() == '.' && peek(1) != '.' && !startsName(peek(1))) {
+      const bool exponent = (peek(1) | 0x20) == 'e' && (isDigit(peek(2)) || peek(2) == '-' || peek(2) == '+');
+      if (peek() == '.' && peek(1) != '.' && (exponent || !startsName(peek(1)))) {
         real = true;
         digits += '.';
         ++at_;
@@ -201,6 +200,19 @@ class Lexer {
     return failAt(start, "the string is not closed");
   }
 
+  // b"…": the bytes of what stands there.
+  Result<Token> bytes() {
+    const std::size_t start = at_++;
+    bytes_ = true;
+    Result<Token> token = text();
+    bytes_ = false;
+    if (!token) return token;
+    Array list;
+    for (const char c : token->value.asStringView())
+      list.push_back(Value(static_cast<int>(static_cast<unsigned char>(c))));
+    return Token{TokenKind::kBytes, "", Value(std::move(list)), start};
+  }
+
   Result<Token> text() {
     const std::size_t start = at_;
     const char quote = peek();
@@ -220,7 +232,7 @@ class Lexer {
     return Token{TokenKind::kString, "", Value(std::move(out)), start};
   }
 
-  // \n and its like, \x41, \101, \u00e9, \u{1f600}, \U0001f600
+  // \n and its like, \x41, \101, \u00e9, \u{1f600}, \U0001f600; the last three name no byte.
   Result<void> escape(std::string& out) {
     const std::size_t start = at_++;
     const char c = peek();
@@ -233,7 +245,7 @@ class Lexer {
     std::optional<std::uint32_t> code;
     if (c >= '0' && c <= '3') {
       code = digits(3, 8);
-    } else if (c == 'x' || c == 'u' || c == 'U') {
+    } else if (c == 'x' || (!bytes_ && (c == 'u' || c == 'U'))) {
       ++at_;
       code = c == 'u' && peek() == '{' ? braced() : digits(c == 'x' ? 2 : c == 'u' ? 4 : 8, 16);
     } else {
@@ -242,7 +254,11 @@ class Lexer {
     if (!code || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000)) {
       return failAt(start, "the escape names no character");
     }
-    appendUtf8(out, *code);
+    if (bytes_) {
+      out += static_cast<char>(*code);
+    } else {
+      appendUtf8(out, *code);
+    }
     return {};
   }
 
@@ -268,6 +284,7 @@ class Lexer {
 
   std::string_view source_;
   std::size_t at_ = 0;
+  bool bytes_ = false;  // within b"…"
 };
 
 }  // namespace

@@ -10,12 +10,12 @@
 
 namespace towpath::expr {
 
-enum class TokenKind : std::uint8_t { kNumber, kString, kName, kOperator, kEnd };
+enum class TokenKind : std::uint8_t { kNumber, kString, kBytes, kName, kOperator, kEnd };
 
 struct Token {
   TokenKind kind = TokenKind::kEnd;
   std::string text;        // name or operator
-  Value value;             // of kNumber and kString
+  Value value;             // of kNumber, kString, and kBytes: a list of whole numbers
   std::size_t offset = 0;  // in the source, for messages
 };
 

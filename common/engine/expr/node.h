@@ -26,6 +26,7 @@ enum class NodeKind : std::uint8_t {
   kSlice,        // child, from, to; a bound that is left out is a literal nil
   kChain,        // one child: where a ?. inside finds nil, the whole is nil
   kCall,         // text: function; children: arguments
+  kMethod,       // text: name; children: the value, arguments
   kPredicate,    // one child: what is asked of each element
   kLet,          // text: name; value, body
   kSequence,     // children: the value is the last one's
@@ -33,7 +34,7 @@ enum class NodeKind : std::uint8_t {
 
 struct Node {
   NodeKind kind = NodeKind::kLiteral;
-  bool optional = false;  // kMember, kIndex: written with ?.
+  bool optional = false;  // kMember, kIndex, kMethod: written with ?.
   std::string text;
   Value value;
   std::vector<std::string> operators;

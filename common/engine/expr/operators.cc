@@ -5,6 +5,7 @@
 
 #include "engine/expr/builtins.h"
 #include "engine/expr/pattern.h"
+#include "engine/expr/temporal.h"
 
 namespace towpath::expr {
 namespace {
@@ -28,6 +29,7 @@ Result<Value> compare(std::string_view op, const Value& left, const Value& right
   if (left.isInt() && right.isInt()) return Value(ordered(op, left.asInt(), right.asInt()));
   if (left.isNumber() && right.isNumber()) return Value(ordered(op, left.asDouble(), right.asDouble()));
   if (left.isString() && right.isString()) return Value(ordered(op, left.asStringView(), right.asStringView()));
+  if (const std::optional<int> order = compareTemporal(left, right)) return Value(ordered(op, *order, 0));
   return mismatch(op, left, right);
 }
 
@@ -53,6 +55,7 @@ Result<Value> arithmetic(std::string_view op, const Value& left, const Value& ri
     if (Result<void> room = budget.room(textUnits(size)); !room) return std::unexpected(room.error());
     return Value(left.asString() + right.asString());
   }
+  if (std::optional<Result<Value>> made = combine(op, left, right)) return std::move(*made);
   if (!left.isNumber() || !right.isNumber()) return mismatch(op, left, right);
   const double a = left.asDouble();
   const double b = right.asDouble();
@@ -70,11 +73,15 @@ Result<Value> isIn(const Value& left, const Value& right) {
   if (right.isArray()) {
     return Value(std::ranges::any_of(right.asArray(), [&](const Value& element) { return equal(left, element); }));
   }
-  if (right.isObject() && left.isString()) return Value(right.asObject().contains(left.asStringView()));
+  // Nil is looked up as the empty key.
+  if (right.isObject() && (left.isString() || left.isNull())) {
+    return Value(right.asObject().contains(left.asStringView()));
+  }
   return mismatch("in", left, right);
 }
 
 Result<Value> text(std::string_view op, const Value& left, const Value& right, Budget& budget) {
+  if (left.isNull() || right.isNull()) return Value(false);
   if (!left.isString() || !right.isString()) return mismatch(op, left, right);
   const std::string_view a = left.asStringView();
   const std::string_view b = right.asStringView();
@@ -88,13 +95,15 @@ Result<Value> text(std::string_view op, const Value& left, const Value& right, B
 
 // 1..3 is [1, 2, 3], and 3..1 is [].
 Result<Value> range(const Value& left, const Value& right, Budget& budget) {
-  if (!left.isInt() || !right.isInt()) return mismatch("..", left, right);
+  const std::optional<std::int64_t> first = wholeOf(left);
+  const std::optional<std::int64_t> last = wholeOf(right);
+  if (!first || !last) return mismatch("..", left, right);
   Array out;
-  if (left.asInt() > right.asInt()) return Value(std::move(out));
-  const std::uint64_t count = static_cast<std::uint64_t>(right.asInt()) - static_cast<std::uint64_t>(left.asInt());
+  if (*first > *last) return Value(std::move(out));
+  const std::uint64_t count = static_cast<std::uint64_t>(*last) - static_cast<std::uint64_t>(*first);
   if (Result<void> room = budget.room(static_cast<std::size_t>(count)); !room) return std::unexpected(room.error());
   for (std::uint64_t i = 0; i <= count; ++i) {
-    out.push_back(Value(static_cast<long long>(left.asInt() + static_cast<std::int64_t>(i))));
+    out.push_back(Value(static_cast<long long>(*first + static_cast<std::int64_t>(i))));
   }
   return Value(std::move(out));
 }
@@ -122,6 +131,13 @@ bool equal(const Value& left, const Value& right) {
     return left.asDouble() == right.asDouble();
   }
   return left == right;
+}
+
+std::optional<std::int64_t> wholeOf(const Value& value) {
+  if (const std::int64_t* const whole = value.ifInt()) return *whole;
+  const double* const real = value.ifDouble();
+  if (real == nullptr || !(std::abs(*real) < 9.2e18)) return std::nullopt;
+  return static_cast<std::int64_t>(*real);
 }
 
 Result<Value> applyBinary(std::string_view op, const Value& left, const Value& right, Budget& budget) {
@@ -153,11 +169,12 @@ Result<const Value*> find(const Value& owner, const Value& key) {
     const Value* const found = owner.asObject().find(key.asStringView());
     return found != nullptr ? found : &Value::null();
   }
-  if (owner.isArray() && key.isInt()) {
+  const std::optional<std::int64_t> place = wholeOf(key);
+  if (owner.isArray() && place) {
     const std::int64_t size = std::ssize(owner.asArray());
-    const std::int64_t at = key.asInt() < 0 ? key.asInt() + size : key.asInt();
+    const std::int64_t at = *place < 0 ? *place + size : *place;
     if (at >= 0 && at < size) return &owner.asArray()[static_cast<std::size_t>(at)];
-    return fail(ErrorKind::kInvalid, fmt::format("index out of range: {} (list length is {})", key.asInt(), size));
+    return fail(ErrorKind::kInvalid, fmt::format("index out of range: {} (list length is {})", *place, size));
   }
   const std::string name = key.isString() ? key.asString() : std::string(typeName(key));
   return fail(ErrorKind::kInvalid, fmt::format("cannot fetch {} from {}", name, typeName(owner)));
@@ -174,12 +191,12 @@ Result<Value> slice(const Value& owner, const Value& from, const Value& to) {
     return fail(ErrorKind::kInvalid, fmt::format("cannot slice {}", typeName(owner)));
   }
   for (const Value* bound : {&from, &to}) {
-    if (bound->isNull() || bound->isInt()) continue;
+    if (bound->isNull() || wholeOf(*bound)) continue;
     return fail(ErrorKind::kInvalid, fmt::format("non-integer slice index {}", typeName(*bound)));
   }
   const std::int64_t size = owner.isArray() ? std::ssize(owner.asArray()) : std::ssize(owner.asStringView());
   const auto place = [&](const Value& bound, std::int64_t otherwise) {
-    const std::int64_t at = bound.asInt(otherwise);
+    const std::int64_t at = wholeOf(bound).value_or(otherwise);
     return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size);
   };
   const std::int64_t end = place(to, size);

@@ -1,6 +1,8 @@
 #pragma once
 // What the operators do with two values that are known.
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -15,6 +17,9 @@ Result<Value> applyUnary(std::string_view op, const Value& operand);
 
 // NaN equals nothing; 1 equals 1.0.
 bool equal(const Value& left, const Value& right);
+// The whole part of a number: where the peer's language wants a whole number, it also takes a real one that it knew no
+// type of before. Nothing for what is no number, or too large.
+std::optional<std::int64_t> wholeOf(const Value& value);
 // owner[key]: a missing key of a map is nil, a place outside a list an error.
 Result<Value> fetch(const Value& owner, const Value& key);
 // The same, found in the owner without a copy.

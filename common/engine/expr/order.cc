@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/expr/temporal.h"
+
 namespace towpath::expr {
 
 Result<bool> isDescending(std::string_view order) {
@@ -11,11 +13,17 @@ Result<bool> isDescending(std::string_view order) {
 }
 
 Result<void> checkSortable(std::string_view function, std::span<const Value> values) {
+  if (values.size() < 2) return {};
   if (std::ranges::all_of(values, &Value::isNumber) || std::ranges::all_of(values, &Value::isString)) return {};
-  return fail(ErrorKind::kInvalid, fmt::format("{} needs all numbers or all strings", function));
+  // Of lists with more than one element, all of which the first one can be compared with.
+  const auto comparable = [&](const Value& value) { return compareTemporal(values.front(), value).has_value(); };
+  if (std::ranges::all_of(values, comparable)) return {};
+  return fail(ErrorKind::kInvalid,
+              fmt::format("{} needs all numbers, all strings, all times or all durations", function));
 }
 
 bool before(const Value& a, const Value& b) {
+  if (const std::optional<int> order = compareTemporal(a, b)) return *order < 0;
   if (a.isString()) return a.asStringView() < b.asStringView();
   if (a.isInt() && b.isInt()) return a.asInt() < b.asInt();
   const double left = a.asDouble();

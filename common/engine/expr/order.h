@@ -11,7 +11,7 @@ namespace towpath::expr {
 
 // "asc" or "desc".
 Result<bool> isDescending(std::string_view order);
-// All numbers or all strings: nothing else has an order.
+// All numbers, strings, times or durations: nothing else has an order.
 Result<void> checkSortable(std::string_view function, std::span<const Value> values);
 // NaN goes before every number.
 bool before(const Value& a, const Value& b);

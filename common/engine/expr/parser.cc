@@ -26,7 +26,8 @@ bool contains(const Texts& texts, std::string_view text) {
 
 class Parser {
  public:
-  Parser(std::string_view source, std::vector<Token> tokens) : source_(source), tokens_(std::move(tokens)) {}
+  Parser(std::string_view source, std::vector<Token> tokens, Names names)
+      : source_(source), tokens_(std::move(tokens)), names_(names) {}
 
   Tree run() {
     Tree tree = sequence();
@@ -59,7 +60,7 @@ class Parser {
   std::unexpected<Error> unexpected() const {
     const Token& token = peek();
     if (token.kind == TokenKind::kEnd) return failAt(token, "the expression ends too early");
-    const bool literal = token.kind == TokenKind::kString || token.kind == TokenKind::kNumber;
+    const bool literal = token.kind != TokenKind::kName && token.kind != TokenKind::kOperator;
     return failAt(token, fmt::format("unexpected \"{}\"", literal ? std::string_view("literal") : token.text));
   }
   std::unexpected<Error> expected(std::string_view what) const {
@@ -289,10 +290,11 @@ class Parser {
   Tree member(std::unique_ptr<Node> owner, bool optional) {
     if (peek().kind != TokenKind::kName) return failAt(peek(), "expected a name after \".\"");
     const Token name = take();
-    if (is("(")) return failAt(name, fmt::format("{} is not callable: values have no methods", name.text));
-    Tree node = make(name, NodeKind::kMember, name.text);
+    Tree node = make(name, is("(") ? NodeKind::kMethod : NodeKind::kMember, name.text);
     if (node) (*node)->optional = optional;
-    return with(name, std::move(node), std::move(owner));
+    node = with(name, std::move(node), std::move(owner));
+    if (node && accept("(")) node = arguments(name, std::move(*node), nullptr);
+    return node;
   }
 
   Tree index(std::unique_ptr<Node> owner, bool optional) {
@@ -316,6 +318,7 @@ class Parser {
     switch (token.kind) {
       case TokenKind::kNumber:
       case TokenKind::kString:
+      case TokenKind::kBytes:
         take();
         return literal(token, token.value);
       case TokenKind::kName:
@@ -366,7 +369,7 @@ class Parser {
     if (token.text == "true" || token.text == "false") return literal(token, Value(token.text == "true"));
     if (token.text == "nil") return literal(token, Value());
     if (is("(")) return call(token);
-    if (token.text == "result") return make(token, NodeKind::kResult);
+    if (token.text == "result" && names_ == Names::kResult) return make(token, NodeKind::kResult);
     if (contains(variables_, token.text)) return make(token, NodeKind::kVariable, token.text);
     if (token.text == "$env") return environment(token);
     if (binaryOperator(token) != nullptr || token.text == "let" || token.text == "if" || token.text == "else") {
@@ -377,6 +380,7 @@ class Parser {
 
   // What conditions can look at, as a map.
   Tree environment(const Token& token) {
+    if (names_ == Names::kNone) return make(token, NodeKind::kMap);
     Tree name = literal(token, Value("result"));
     Tree result = make(token, NodeKind::kResult);
     if (!name || !result) return name ? std::move(result) : std::move(name);
@@ -386,19 +390,11 @@ class Parser {
   // `piped` is the first argument, of a pipe.
   Tree call(const Token& name, std::unique_ptr<Node> piped = nullptr) {
     const Builtin* builtin = findBuiltin(name.text);
-    if (builtin == nullptr) return failAt(name, unknownFunction(name.text));
+    if (builtin == nullptr) return failAt(name, fmt::format("unknown function {}", name.text));
     take();
     Tree node = make(name, NodeKind::kCall, name.text);
     if (node && piped) node = with(name, std::move(node), std::move(piped));
-    const std::size_t before = node ? (*node)->children.size() : 0;
-    while (node && !accept(")")) {
-      if ((*node)->children.size() > before && !accept(",")) return failAt(peek(), "expected \",\" or \")\"");
-      if (accept(")")) break;
-      const bool asks = isPredicate(*builtin) && (*node)->children.size() == 1;
-      Tree argument = asks ? predicate() : expression(0);
-      if (!argument) return argument;
-      node = with(name, std::move(node), std::move(*argument));
-    }
+    if (node) node = arguments(name, std::move(*node), builtin);
     if (!node) return node;
     const std::size_t count = (*node)->children.size();
     if (count >= builtin->least && count <= builtin->most) return node;
@@ -406,6 +402,22 @@ class Parser {
                               : builtin->most == kAnyNumber   ? fmt::format("{} or more", builtin->least)
                                                               : fmt::format("{} to {}", builtin->least, builtin->most);
     return failAt(name, fmt::format("{} takes {} argument(s), not {}", name.text, range, count));
+  }
+
+  // What stands before the closing parenthesis, behind the children that the call has already. `builtin` is null for a
+  // method.
+  Tree arguments(const Token& name, std::unique_ptr<Node> call, const Builtin* builtin) {
+    const std::size_t before = call->children.size();
+    Tree node = std::move(call);
+    while (node && !accept(")")) {
+      if ((*node)->children.size() > before && !accept(",")) return failAt(peek(), "expected \",\" or \")\"");
+      if (accept(")")) break;
+      const bool asks = builtin != nullptr && isPredicate(*builtin) && (*node)->children.size() == 1;
+      Tree argument = asks ? predicate() : expression(0);
+      if (!argument) return argument;
+      node = with(name, std::move(node), std::move(*argument));
+    }
+    return node;
   }
 
   // # > 1   or   { # > 1 }
@@ -459,6 +471,7 @@ class Parser {
 
   std::string_view source_;
   std::vector<Token> tokens_;
+  Names names_;
   std::vector<std::string> variables_;  // of the `let`s around, innermost last
   std::size_t at_ = 0;
   int depth_ = 0;
@@ -468,13 +481,13 @@ class Parser {
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> parseTree(std::string_view source) {
+Result<std::unique_ptr<Node>> parseTree(std::string_view source, Names names) {
   if (source.size() > kMaxLength) {
     return fail(ErrorKind::kInvalid, fmt::format("1:1: the expression is longer than {} bytes", kMaxLength));
   }
   Result<std::vector<Token>> tokens = tokenize(source);
   if (!tokens) return std::unexpected(tokens.error());
-  return Parser(source, std::move(*tokens)).run();
+  return Parser(source, std::move(*tokens), names).run();
 }
 
 }  // namespace towpath::expr

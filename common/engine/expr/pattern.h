@@ -1,7 +1,8 @@
 #pragma once
-// The regular expressions of `matches`, bounded in pattern, repetitions and text, and linear in the text (no
-// backtracking): conditions come from any tenant, and what they look at from anywhere.
+// The regular expressions of `matches` and of rules that name metrics: RE2's (github.com/google/re2/wiki/Syntax), as in
+// Go. Linear in the text and bounded in memory: conditions come from any tenant, and what they look at from anywhere.
 
+#include <cstddef>
 #include <string_view>
 
 #include "base/error.h"
@@ -9,11 +10,9 @@
 
 namespace towpath::expr {
 
-inline constexpr std::size_t kMaxPattern = 256;        // bytes
-inline constexpr std::size_t kMaxWrittenOut = 2048;    // bytes, times what the counts {n,m} multiply to
-inline constexpr std::size_t kMaxMatchedText = 16384;  // bytes
+inline constexpr std::size_t kMaxPatternMemory = std::size_t{1} << 20;  // bytes, compiled and while it runs
 
-// Whether there is such a pattern; kInvalid with the mend if not.
+// Whether there is such a pattern; kInvalid with what is wrong if not.
 Result<void> checkPattern(std::string_view pattern);
 // Whether the pattern is found anywhere in the text.
 Result<bool> matches(std::string_view text, std::string_view pattern, Budget& budget);

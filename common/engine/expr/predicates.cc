@@ -6,6 +6,7 @@
 #include "engine/expr/builtins.h"
 #include "engine/expr/operators.h"
 #include "engine/expr/order.h"
+#include "engine/expr/temporal.h"
 
 namespace towpath::expr {
 namespace {
@@ -62,7 +63,7 @@ Result<Value> filter(const Asking& asking) {
   return Value(std::move(out));
 }
 
-// find, findIndex and the same from the end: nil or -1 if there is none.
+// find, findIndex and the same from the end: nil if there is none.
 Result<Value> find(const Asking& asking) {
   const bool position = asking.function.ends_with("Index");
   const bool backwards = asking.function.starts_with("findLast");
@@ -73,7 +74,7 @@ Result<Value> find(const Asking& asking) {
     if (!yes) return std::unexpected(yes.error());
     if (*yes) return position ? Value(static_cast<long long>(at)) : asking.list[at];
   }
-  return position ? Value(-1) : Value();
+  return Value();
 }
 
 // What the predicate gives for each element.
@@ -93,7 +94,11 @@ Result<Value> sum(const Asking& asking) {
   for (std::size_t i = 0; i < asking.list.size(); ++i) {
     const Result<Held> value = asking.ask ? asking.ask({&asking.list[i], i}) : Held::lend(asking.list[i]);
     if (!value) return std::unexpected(value.error());
-    if (!(*value)->isNumber()) return bad(fmt::format("sum needs numbers: {} is in it", typeName(**value)));
+    const bool duration = contentOf<Duration>(**value) != nullptr;
+    if (!duration && !(*value)->isNumber()) {
+      return bad(fmt::format("sum needs numbers or durations: {} is in it", typeName(**value)));
+    }
+    if (duration && i == 0) total = temporalValue(Duration(0));
     Result<Value> next = applyBinary("+", total, **value, asking.budget);
     if (!next) return next;
     total = std::move(*next);

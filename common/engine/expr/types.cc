@@ -1,6 +1,21 @@
 #include "engine/expr/types.h"
 
+#include <array>
+
+#include "engine/expr/temporal.h"
+
 namespace towpath::expr {
+namespace {
+
+Type typeOfTemporal(const Temporal& temporal) {
+  // In the order of its content.
+  constexpr std::array<TypeKind, 5> kKinds = {TypeKind::kTime, TypeKind::kDuration, TypeKind::kLocation,
+                                              TypeKind::kMonth, TypeKind::kWeekday};
+  static_assert(kKinds.size() == std::variant_size_v<Temporal::Content>);
+  return {kKinds[temporal.content().index()]};
+}
+
+}  // namespace
 
 Type typeOf(const Value& value) {
   switch (value.kind()) {
@@ -18,8 +33,11 @@ Type typeOf(const Value& value) {
       return {TypeKind::kList};
     case Value::Kind::kObject:
       return {TypeKind::kMap};
+    case Value::Kind::kOpaque:
+      break;
   }
-  return {};
+  const Temporal* const temporal = temporalIn(value);
+  return temporal != nullptr ? typeOfTemporal(*temporal) : Type{};
 }
 
 std::string toString(const Type& type) {
@@ -40,6 +58,16 @@ std::string toString(const Type& type) {
       return "[]" + (type.element == TypeKind::kUnknown ? std::string("interface {}") : toString(Type{type.element}));
     case TypeKind::kMap:
       return "map[string]interface {}";
+    case TypeKind::kTime:
+      return "time.Time";
+    case TypeKind::kDuration:
+      return "time.Duration";
+    case TypeKind::kLocation:
+      return "*time.Location";
+    case TypeKind::kMonth:
+      return "time.Month";
+    case TypeKind::kWeekday:
+      return "time.Weekday";
   }
   return "unknown";
 }

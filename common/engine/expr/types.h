@@ -9,7 +9,21 @@
 
 namespace towpath::expr {
 
-enum class TypeKind : std::uint8_t { kUnknown, kNil, kBool, kInt, kFloat, kString, kList, kMap };
+enum class TypeKind : std::uint8_t {
+  kUnknown,
+  kNil,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kList,
+  kMap,
+  kTime,
+  kDuration,
+  kLocation,
+  kMonth,
+  kWeekday
+};
 
 struct Type {
   TypeKind kind = TypeKind::kUnknown;
@@ -25,7 +39,8 @@ struct Type {
 
 // Elements and members are unknown, as those of a JSON document are to the peer.
 Type typeOf(const Value& value);
-// As the peer prints it: "float64", "[]float64", "[]interface {}", "map[string]interface {}", "nil", "unknown".
+// As the peer prints it: "float64", "[]float64", "[]interface {}", "map[string]interface {}", "time.Time",
+// "nil", "unknown".
 std::string toString(const Type& type);
 // Whether == between them can be true.
 bool comparable(const Type& left, const Type& right);

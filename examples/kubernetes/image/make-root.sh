@@ -1,6 +1,6 @@
 #!/bin/sh
 # make-root.sh PROGRAM DIRECTORY: the whole content of the container image in DIRECTORY: the program, the libraries that it loads, the
-# certificates that it trusts, and nothing else: no shell, no package manager. All of it comes from this machine's Debian packages.
+# certificates that it trusts, the time zones that conditions may name, and nothing else: no shell, no package manager. All of it comes from this machine's Debian packages.
 set -eu
 [ $# = 2 ] || { echo "usage: make-root.sh PROGRAM DIRECTORY" >&2; exit 2; }
 program=$1
@@ -22,6 +22,7 @@ done
 cp "$program" "$root/usr/sbin/towpath-coordinator"
 strip --strip-unneeded "$root/usr/sbin/towpath-coordinator"
 if [ -f /etc/ssl/certs/ca-certificates.crt ]; then cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"; fi
+if [ -d /usr/share/zoneinfo ]; then mkdir -p "$root/usr/share" && cp -a /usr/share/zoneinfo "$root/usr/share/"; fi
 echo 'nonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin' >"$root/etc/passwd"
 echo 'nonroot:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

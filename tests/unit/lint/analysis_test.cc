@@ -89,6 +89,16 @@ TEST_CASE("texts that are parsed only while measuring") {
             .contains("a body needs method: POST or PUT"));
   CHECK(of("successCondition: 'result > 1', provider: {datadog: {query: a, interval: soon}}")
             .contains("\"soon\" is no duration"));
+  const auto range = [&](const std::string& start) {
+    return of(
+        "successCondition: 'len(result) > 1', provider: {prometheus: {address: 'http://m', query: up, rangeQuery: "
+        "{end: now(), step: 1m, start: '" +
+        start + "'}}}");
+  };
+  CHECK(range("now() - 2 * duration(\"1h\")") == "");
+  CHECK(
+      range("now() - 5").contains("rangeQuery.start: 1:7: invalid operation: - (mismatched types time.Time and int)"));
+  CHECK(range("duration(\"1h\")").contains("rangeQuery.start: expected time.Time, but got time.Duration"));
   CHECK(of("interval: soon, successCondition: result, provider: {web: {url: 'http://m'}}")
             .contains("invalid interval string"));
 }
