@@ -100,6 +100,7 @@ TEST_CASE("matches") {
   // RE2, as in Go.
   checkRows({{"'release-1.22' matches `^release-(?P<major>\\d+)\\.(\\d+)$`", "true"},
              {"'Zürich' matches `^Z\\pLrich$` and 'a\\nb' matches '(?s)a.b' and 'a\\nb' matches '(?m)^b$'", "true"},
+             {"'a<' matches `(?<name>a)[(?<]`", "true"},
              {"'a' matches '{' or 'a' matches '[[:digit:]]'", "false"},
              {"'ab' matches '(a?){200}b'", "true"},
              {"result.text matches '('", "parse 1:13: \"(\" is no regular expression: missing ): ("},

@@ -52,7 +52,7 @@ std::string elementText(const Instant& instant, const Reading& shown, const Foun
     case Element::kLongYear:
       return yearText(shown.year);
     case Element::kYear:
-      return fmt::format("{:02}", std::max<std::int64_t>(shown.year, 0) % 100);
+      return fmt::format("{:02}", std::abs(shown.year) % 100);
     case Element::kLongMonth:
       return std::string(month());
     case Element::kMonth:

@@ -28,6 +28,7 @@ class Temporal final : public Opaque {
   Content content_;
 };
 
+// Its copies share the content.
 Value temporalValue(Temporal::Content content);
 // Null if the value is none.
 const Temporal* temporalIn(const Value& value);
