@@ -12,7 +12,10 @@ namespace {
 // Traffic samples as the metric provider asks for them.
 class StoredTraffic final : public metrics::TrafficSource {
  public:
-  explicit StoredTraffic(const store::SampleStore& samples) : samples_(samples) {}
+  explicit StoredTraffic(store::SampleStore& samples) : samples_(samples) {}
+  void followInstances(const std::string& ns, const std::string& pod_template_hash, WallTime until) override {
+    samples_.followInstances(ns, pod_template_hash, until);
+  }
   metrics::TrafficSums sums(const metrics::TrafficQuery& query) const override {
     store::SampleSums sums = samples_.sums({.ns = query.ns,
                                             .service = query.service,
@@ -28,14 +31,14 @@ class StoredTraffic final : public metrics::TrafficSource {
                                 .status_5xx = sums.status_5xx,
                                 .connection_errors = sums.connection_errors,
                                 .latency = std::move(sums.latency_sketch)};
-    for (wire::InstanceTraffic& instance : sums.instances) {
-      answer.instances.push_back({std::move(instance.instance), instance.requests, instance.errors});
+    for (auto& [name, instance] : sums.instances) {
+      answer.instances.push_back({name, instance.requests, instance.errors, std::move(instance.latency)});
     }
     return answer;
   }
 
  private:
-  const store::SampleStore& samples_;
+  store::SampleStore& samples_;
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ class Delivery {
     loop::Loop& loop;
     cluster::ObjectApi& api;
     http::Transport& client;                // for metric providers
-    const metrics::TrafficSource& traffic;  //
+    metrics::TrafficSource& traffic;  //
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
     std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};
     traffic::RouteReports route_reports = traffic::RouteReports::kNone;

@@ -5,25 +5,33 @@
 namespace towpath::judge {
 namespace {
 
-// Slower than the quantile of both together. Bins above the one where the quantile lies, so that both versions are cut
-// at the same value.
-ArmPair slowOnes(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile) {
+// The bin where the quantile of both together lies. What is above it is slow, so that both versions are cut at the same
+// value.
+sketch::BinIndex cutOf(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile) {
   sketch::Sketch both = canary;
   both.merge(stable);
-  ArmPair pair{.canary = {.requests = canary.count()}, .stable = {.requests = stable.count()}};
-  if (both.empty()) return pair;
-  const sketch::BinIndex cut = sketch::binOf(static_cast<std::uint64_t>(both.quantile(quantile)));
-  pair.canary.events = canary.countAbove(cut);
-  pair.stable.events = stable.countAbove(cut);
-  return pair;
+  return both.empty() ? sketch::binLast() : sketch::binOf(static_cast<std::uint64_t>(both.quantile(quantile)));
+}
+
+Arm slowOnes(const sketch::Sketch& latency, sketch::BinIndex cut) {
+  return {.requests = latency.count(), .events = latency.countAbove(cut)};
+}
+
+ArmPair slowOnes(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile) {
+  const sketch::BinIndex cut = cutOf(canary, stable, quantile);
+  return {.canary = slowOnes(canary, cut), .stable = slowOnes(stable, cut)};
 }
 
 }  // namespace
 
 Observation latencyObservation(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile,
-                               double smallest_ratio) {
+                               double smallest_ratio, std::span<const InstanceLatency> instances) {
   Observation observation{.arms = slowOnes(canary, stable, quantile),
                           .tolerated = slowOnes(canary, stable.scaled(smallest_ratio), quantile)};
+  const sketch::BinIndex cut = cutOf(canary, stable, quantile);
+  for (const InstanceLatency& one : instances) {
+    observation.instances.push_back({one.instance, slowOnes(*one.latency, cut)});
+  }
   const double of_canary = canary.quantile(quantile);
   const double of_stable = stable.quantile(quantile);
   if (of_canary > 0 && of_stable > 0) observation.log_ratio = std::log(of_canary / of_stable);

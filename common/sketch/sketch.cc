@@ -143,4 +143,14 @@ Result<Sketch> Sketch::decode(std::string_view bytes) {
   return sketch;
 }
 
+std::string mergedText(const std::string& one, const std::string& other) {
+  if (one.empty()) return other;
+  if (other.empty()) return one;
+  Result<Sketch> merged = Sketch::decode(one);
+  const Result<Sketch> more = Sketch::decode(other);
+  if (!merged) return other;
+  if (more) merged->merge(*more);
+  return merged->encode();
+}
+
 }  // namespace towpath::sketch

@@ -67,4 +67,7 @@ class Sketch {
   std::uint64_t count_ = 0;
 };
 
+// Both encoded. What is no sketch (from an agent of another kind) is left out.
+std::string mergedText(const std::string& one, const std::string& other);
+
 }  // namespace towpath::sketch

@@ -117,8 +117,10 @@ TrafficSample read(const pb::TrafficSample& from) {
                    .latency_sketch = from.latency_sketch()};
   for (const pb::InstanceTraffic& instance : from.instances()) {
     if (to.instances.size() == kInstancesMax) break;
-    to.instances.push_back(
-        {.instance = instance.instance(), .requests = instance.requests(), .errors = instance.errors()});
+    to.instances.push_back({.instance = instance.instance(),
+                            .requests = instance.requests(),
+                            .errors = instance.errors(),
+                            .latency_sketch = instance.latency_sketch()});
   }
   return to;
 }

@@ -123,6 +123,7 @@ void fill(pb::TrafficSample& to, const TrafficSample& from) {
     out.set_instance(validUtf8(instance.instance));
     out.set_requests(instance.requests);
     out.set_errors(instance.errors);
+    out.set_latency_sketch(instance.latency_sketch);
   }
 }
 

@@ -190,6 +190,8 @@ struct InstanceTraffic {
   std::string instance;  // the pod's name
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;  // 5xx of its own
+  // Of its answers below 500, as the sample's. Empty: unknown, or the sample's own if it alone answered: latencyOf().
+  std::string latency_sketch = {};
   bool operator==(const InstanceTraffic&) const = default;
 };
 
@@ -212,6 +214,12 @@ struct TrafficSample {
   std::vector<InstanceTraffic> instances = {};
   bool operator==(const TrafficSample&) const = default;
 };
+
+// The sketch of one of the sample's instances; empty: unknown.
+inline const std::string& latencyOf(const TrafficSample& sample, const InstanceTraffic& instance) {
+  const bool alone = sample.instances.size() == 1 && instance.requests == sample.requests;
+  return alone && instance.latency_sketch.empty() ? sample.latency_sketch : instance.latency_sketch;
+}
 
 struct NodeCondition {
   bool disk_pressure = false;

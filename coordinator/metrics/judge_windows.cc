@@ -49,11 +49,15 @@ judge::Window judgeWindow(const JudgeSettings& settings, const BothVersions& tra
       errors.instances.push_back({instance.name, {.requests = instance.requests, .events = instance.errors}});
     }
   }
+  std::vector<judge::InstanceLatency> instances;
+  for (const TrafficSums::Instance& instance : traffic.canary.instances) {
+    if (!instance.latency.empty()) instances.push_back({instance.name, &instance.latency});
+  }
   const std::size_t first = window.metrics.size();
   for (std::size_t i = 0; i < settings.quantiles.size(); ++i) {
-    window.metrics.push_back(judge::latencyObservation(traffic.canary.latency, traffic.stable.latency,
-                                                       settings.quantiles[i],
-                                                       settings.sequential.metrics[first + i].smallest_ratio));
+    window.metrics.push_back(
+        judge::latencyObservation(traffic.canary.latency, traffic.stable.latency, settings.quantiles[i],
+                                  settings.sequential.metrics[first + i].smallest_ratio, instances));
   }
   return window;
 }

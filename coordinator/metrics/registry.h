@@ -28,7 +28,7 @@ class MetricPrograms;
 struct ProviderContext {
   loop::Loop* loop = nullptr;
   Fetch fetch;                             // empty: no provider that needs HTTP
-  const TrafficSource* traffic = nullptr;  // nullptr: no towpath/traffic (on Kubernetes)
+  TrafficSource* traffic = nullptr;  // nullptr: no towpath/traffic (on Kubernetes)
   cluster::ObjectApi* api = nullptr;       // for Secrets and Jobs; nullptr: no provider that needs them
   bool runs_jobs = true;                   // somebody runs the Jobs of `api`; false: no provider that needs them
   const cluster::Cache* jobs = nullptr;    // of job metrics; nullptr: they are read through the API

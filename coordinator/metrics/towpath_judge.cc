@@ -81,6 +81,7 @@ class TowpathJudge final : public Provider {
           "no proxy of ours counts requests here: compare series of other providers (metrics, with method: classical)",
           now, now);
     }
+    followInstances(request, *settings);
     const std::int64_t window_ms = settings->window / 1ms;
     // Whole windows only, and none that had begun before.
     const std::int64_t from = (toMs(loop_.wallNow()) / window_ms + 1) * window_ms;
@@ -102,6 +103,7 @@ class TowpathJudge final : public Provider {
     const bool classical = settings->method == JudgeMethod::kClassical;
     if (!settings->series.empty()) co_return co_await lookAtSeries(request, std::move(measurement), *settings);
     if (!context_.traffic) co_return analysis::failedMeasurement("no proxy of ours counts requests here", started, now);
+    followInstances(request, *settings);
     co_return classical ? lookClassically(request, std::move(measurement), *settings)
                         : look(request, std::move(measurement), *settings);
   }
@@ -114,6 +116,14 @@ class TowpathJudge final : public Provider {
   }
 
  private:
+  // Renewed with each look; nobody keeps them for a comparison that has ended.
+  void followInstances(const MetricRequest& request, const JudgeSettings& settings) const {
+    const bool compared = settings.method == JudgeMethod::kSequential && !settings.quantiles.empty();
+    if (!compared || context_.traffic == nullptr) return;
+    context_.traffic->followInstances(request.ns, settings.canary,
+                                      loop_.wallNow() + 10 * (settings.window + settings.settle));
+  }
+
   // Past the end of the window that begins at `until`, and the time that its counts need. A clock that jumped makes
   // nobody wait longer than that. A status has whole seconds: rounded up, or the next look would come too early and
   // again and again until the second is over.

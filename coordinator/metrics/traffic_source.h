@@ -32,6 +32,7 @@ struct TrafficSums {
   struct Instance {
     std::string name;
     std::uint64_t requests = 0, errors = 0;
+    sketch::Sketch latency = {};  // empty: unknown
   };
   std::vector<Instance> instances;
 
@@ -42,6 +43,10 @@ class TrafficSource {
  public:
   virtual ~TrafficSource() = default;
   virtual TrafficSums sums(const TrafficQuery& query) const = 0;
+  // From now on until then the latencies of that version's instances are wanted, too. A source that has them anyway, or
+  // never, has nothing to do.
+  virtual void followInstances(const std::string& /*ns*/, const std::string& /*pod_template_hash*/,
+                               WallTime /*until*/) {}
 };
 
 }  // namespace towpath::metrics

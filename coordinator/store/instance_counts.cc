@@ -5,10 +5,10 @@
 
 namespace towpath::store {
 
-void InstanceCounts::add(std::int64_t start_ms, const std::vector<wire::InstanceTraffic>& instances) {
-  if (instances.empty()) return;
+void InstanceCounts::add(std::int64_t start_ms, const wire::TrafficSample& sample, bool with_latency) {
+  if (sample.instances.empty()) return;
   std::vector<Count>& counts = seconds_[start_ms];
-  for (const wire::InstanceTraffic& instance : instances) {
+  for (const wire::InstanceTraffic& instance : sample.instances) {
     const std::uint32_t name = nameOf(instance.instance);
     auto at = std::ranges::find(counts, name, &Count::name);
     if (at == counts.end()) {
@@ -17,6 +17,7 @@ void InstanceCounts::add(std::int64_t start_ms, const std::vector<wire::Instance
     }
     at->requests += static_cast<std::uint32_t>(instance.requests);
     at->errors += static_cast<std::uint32_t>(instance.errors);
+    if (with_latency) at->latency = sketch::mergedText(at->latency, wire::latencyOf(sample, instance));
   }
 }
 
@@ -29,13 +30,14 @@ void InstanceCounts::forgetBefore(std::int64_t start_ms) {
   }
 }
 
-void InstanceCounts::sumInto(std::map<std::string, wire::InstanceTraffic>& sums, std::int64_t from_ms,
+void InstanceCounts::sumInto(std::map<std::string, InstanceSums>& sums, std::int64_t from_ms,
                              std::int64_t to_ms) const {
   for (auto at = seconds_.lower_bound(from_ms); at != seconds_.end() && at->first < to_ms; ++at) {
     for (const Count& count : at->second) {
-      wire::InstanceTraffic& sum = sums[names_[count.name]];
+      InstanceSums& sum = sums[names_[count.name]];
       sum.requests += count.requests;
       sum.errors += count.errors;
+      if (const auto latency = sketch::Sketch::decode(count.latency)) sum.latency.merge(*latency);
     }
   }
 }

@@ -30,17 +30,6 @@ std::uint32_t narrowed(std::uint64_t count) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, std::numeric_limits<std::uint32_t>::max()));
 }
 
-// Both encoded. What is no sketch (an agent of another kind) is left out.
-std::string mergedSketches(const std::string& one, const std::string& other) {
-  if (one.empty()) return other;
-  if (other.empty()) return one;
-  Result<sketch::Sketch> merged = sketch::Sketch::decode(one);
-  const Result<sketch::Sketch> more = sketch::Sketch::decode(other);
-  if (!merged) return other;
-  if (more) merged->merge(*more);
-  return merged->encode();
-}
-
 void increase(std::uint32_t& sum, std::uint32_t by) { sum = narrowed(std::uint64_t{sum} + by); }
 
 bool matches(const std::string& wanted, const std::string& value) { return wanted.empty() || wanted == value; }
@@ -60,7 +49,7 @@ void SampleRollup::Window::add(const Window& other) {
   increase(status_5xx, other.status_5xx);
   increase(connection_errors, other.connection_errors);
   for (std::size_t i = 0; i < kLatencyBuckets; ++i) increase(latency[i], other.latency[i]);
-  sketch = mergedSketches(sketch, other.sketch);
+  sketch = sketch::mergedText(sketch, other.sketch);
 }
 
 void SampleRollup::add(const wire::TrafficSample& sample) {
@@ -79,7 +68,7 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
   Kept& kept = series_[{sample.ns, sample.service, sample.pod_template_hash, sample.route}];
   std::vector<Window>& windows = kept.windows;
   addCounts(kept.totals, window);
-  kept.instances.add(window.start_ms, sample.instances);
+  kept.instances.add(window.start_ms, sample, followed_.contains({sample.ns, sample.pod_template_hash}));
   const auto at = std::ranges::lower_bound(windows, window.start_ms, {}, &Window::start_ms);
   if (at != windows.end() && at->start_ms == window.start_ms) {
     at->add(window);
@@ -88,7 +77,12 @@ void SampleRollup::add(const wire::TrafficSample& sample) {
   }
 }
 
+void SampleRollup::followInstances(const std::string& ns, const std::string& pod_template_hash, std::int64_t until_ms) {
+  followed_[{ns, pod_template_hash}] = until_ms;
+}
+
 void SampleRollup::compact(std::int64_t now_ms, std::int64_t oldest_ms) {
+  std::erase_if(followed_, [&](const auto& one) { return one.second < now_ms; });
   for (auto& [series, all] : series_) {
     std::vector<Window> kept;
     for (Window& window : all.windows) {
@@ -127,7 +121,7 @@ void SampleRollup::addCounts(SampleSums& sums, const Window& window) {
 
 SampleSums SampleRollup::sums(const SampleFilter& filter) const {
   SampleSums sums;
-  std::map<std::string, wire::InstanceTraffic> instances;
+  std::map<std::string, InstanceSums> instances;
   const std::int64_t from = milliseconds(filter.from), to = milliseconds(filter.to);
   const auto first = filter.ns.empty() ? series_.begin() : series_.lower_bound({filter.ns, filter.service, "", ""});
   for (auto at = first; at != series_.end(); ++at) {
@@ -143,10 +137,7 @@ SampleSums SampleRollup::sums(const SampleFilter& filter) const {
     }
     kept.instances.sumInto(instances, from, to);
   }
-  for (auto& [name, instance] : instances) {
-    instance.instance = name;
-    sums.instances.push_back(std::move(instance));
-  }
+  for (auto& [name, instance] : instances) sums.instances.emplace_back(name, std::move(instance));
   return sums;
 }
 

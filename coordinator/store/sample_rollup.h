@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/instance_counts.h"
@@ -17,6 +18,8 @@ namespace towpath::store {
 class SampleRollup {
  public:
   void add(const wire::TrafficSample& sample);
+  // Keeps the latencies of that version's instances, too, of what comes until then.
+  void followInstances(const std::string& ns, const std::string& pod_template_hash, std::int64_t until_ms);
   // Widens windows by their age and forgets those before `oldest_ms`.
   void compact(std::int64_t now_ms, std::int64_t oldest_ms);
   SampleSums sums(const SampleFilter& filter) const;
@@ -45,6 +48,7 @@ class SampleRollup {
   static void addCounts(SampleSums& sums, const Window& window);  // without the sketch
 
   std::map<Series, Kept> series_;
+  std::map<std::pair<std::string, std::string>, std::int64_t> followed_;  // namespace, hash: until
 };
 
 }  // namespace towpath::store

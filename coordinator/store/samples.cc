@@ -33,6 +33,9 @@ class FileSampleStore final : public SampleStore {
   }
 
   loop::Task<Result<void>> append(std::string node, std::vector<wire::TrafficSample> samples) override;
+  void followInstances(const std::string& ns, const std::string& pod_template_hash, WallTime until) override {
+    rollup_.followInstances(ns, pod_template_hash, milliseconds(until.time_since_epoch()));
+  }
   SampleSums sums(const SampleFilter& filter) const override { return rollup_.sums(filter); }
   std::vector<SampleSeries> series() const override { return rollup_.series(nowMs() - milliseconds(1min)); }
   loop::Task<Result<std::vector<SampleGroup>>> query(SampleFilter filter, std::vector<SampleLabel> group_by) override {

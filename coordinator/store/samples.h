@@ -8,12 +8,14 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
 #include "loop/task.h"
 #include "sketch/sketch.h"
+#include "store/instance_counts.h"
 #include "wire/messages.h"
 
 namespace towpath::loop {
@@ -40,7 +42,7 @@ struct SampleSums {
   // than SampleRollup keeps them.
   sketch::Sketch latency_sketch;
   // Who answered, by name of the pod; only from memory, for five minutes, and empty where an agent did not tell.
-  std::vector<wire::InstanceTraffic> instances;
+  std::vector<std::pair<std::string, InstanceSums>> instances;
 };
 
 // Windows that begin in [from, to). Empty texts: all.
@@ -68,6 +70,8 @@ class SampleStore {
   virtual ~SampleStore() = default;
   // Ready when it is written. kTooManyRequests when too many batches wait.
   virtual loop::Task<Result<void>> append(std::string node, std::vector<wire::TrafficSample> samples) = 0;
+  // Of that version it is also kept how fast each instance answers, of what comes until then.
+  virtual void followInstances(const std::string& ns, const std::string& pod_template_hash, WallTime until) = 0;
   // From memory: full resolution for the last 15 minutes, whole minutes for 2 hours, ten minutes up to age_max; a
   // window is counted by its beginning. `filter.node` is not looked at.
   virtual SampleSums sums(const SampleFilter& filter) const = 0;

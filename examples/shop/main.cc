@@ -38,7 +38,8 @@ struct Options {
 constexpr const char* kUsage =
     "Usage: towpath-shop [--version-text TEXT] [--fail-ratio 0.1] [--fail-only FILE] [--latency 20ms] [--start-delay "
     "2s] [--never-ready]\n"
-    "Listens on $PORT (8080 without it). With --fail-only it fails only while the file holds this pod's name.\n";
+    "Listens on $PORT (8080 without it). With --fail-only it fails, and is slow, only while the file holds this pod's "
+    "name.\n";
 
 [[noreturn]] void refuse(const std::string& why) {
   std::fprintf(stderr, "towpath-shop: %s\n%s", why.c_str(), kUsage);
@@ -96,7 +97,7 @@ class Shop {
       co_await response.send(ready ? 200 : 503, {{"Content-Type", "text/plain"}}, ready ? "ok\n" : "starting\n");
       co_return;
     }
-    if (options_.latency > Duration::zero()) co_await loop::sleep(loop_, options_.latency);
+    if (options_.latency > Duration::zero() && mayFail()) co_await loop::sleep(loop_, options_.latency);
     const bool fails = static_cast<double>(loop_.random() >> 11) * 0x1p-53 < options_.fail_ratio && mayFail();
     const std::string* format = request.queryValue("format");
     std::string body = fmt::format("shop version {} at {}{}\n", options_.version, pod_, fails ? " failed" : "");

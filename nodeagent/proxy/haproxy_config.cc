@@ -92,7 +92,7 @@ void writeTables(Out out, const HaproxyPaths& paths) {
                  "  server towpath\n"
                  "  table traffic type string len 512 size 16k store gpc0\n"
                  "  table requests type string len 512 size 8k store gpc0\n"
-                 "  table latency type string len 512 size 16k store gpc0\n",
+                 "  table latency type string len 512 size 32k store gpc0\n",
                  paths.peer_socket, paths.epoch);
 }
 
@@ -300,7 +300,8 @@ void writeHttpCounting(Out out, const HaproxyPaths& paths) {
       "  http-response set-var(txn.took) date(0,us),sub(txn.start)\n"
       "  http-response set-var(txn.unit) var(txn.took),map_int_int({2}/latency.map,{3})\n"
       "  http-response set-var(txn.units) var(txn.took),div(txn.unit)\n"
-      "  http-response set-var-fmt(txn.speed) \"%[var(txn.key)]|%[var(txn.unit)]|%[var(txn.units)]\"\n"
+      "  http-response set-var-fmt(txn.speed) "
+      "\"%[var(txn.key)]|%[var(txn.unit)]|%[var(txn.units)]|%[srv_name]\"\n"
       "  http-response track-sc2 var(txn.speed) table {4} if {{ status lt 500 }}\n"
       "  http-response sc-inc-gpc0(2) if {{ status lt 500 }}\n"
       "  http-response add-header set-cookie %[var(txn.cookie)] if {{ var(txn.cookie) -m found }}\n",

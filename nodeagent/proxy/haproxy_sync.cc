@@ -153,7 +153,7 @@ std::vector<TrafficCount> makeCounts(const std::map<std::string, std::uint64_t>&
   std::map<std::string, std::int64_t, std::less<>> answered_5xx_by_backend;
   for (const auto& [key, number] : traffic) {
     const std::vector<std::string_view> parts = partsOf(key);
-    // A worker that began with an older configuration does not say which server it was.
+    // A worker that began with an older configuration does not say which server it was (nor of latencies).
     if (parts.size() != 4 && parts.size() != 5) continue;
     std::optional<TrafficCount> count = countOf(parts);
     if (!count) continue;
@@ -186,9 +186,10 @@ std::vector<TrafficCount> makeCounts(const std::map<std::string, std::uint64_t>&
 void addLatencies(const std::map<std::string, std::uint64_t>& latency, std::vector<TrafficCount>& counts) {
   for (const auto& [key, number] : latency) {
     const std::vector<std::string_view> parts = partsOf(key);
-    if (parts.size() != 5) continue;
+    if (parts.size() != 5 && parts.size() != 6) continue;
     std::optional<TrafficCount> count = countOf(parts);
     if (!count) continue;
+    if (parts.size() == 6) count->server = fmt::format("{}/{}", parts[1], parts[5]);
     // The wall clock may have stepped back between a request and its answer.
     const auto unit = static_cast<std::uint64_t>(std::max(numberOf(parts[3]), 0));
     count->latency_us = unit * static_cast<std::uint64_t>(std::max(numberOf(parts[4]), 0));

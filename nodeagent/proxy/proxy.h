@@ -69,7 +69,7 @@ struct TrafficCount {
   std::optional<std::uint64_t> latency_us;
   std::uint64_t count = 0;
   // Who answered: the proxy's place for an instance, which goes from one to the next, and the pod that has it now.
-  // Empty for latencies, for what no instance answered, and where the place was free by the time of the reading.
+  // Empty for what no instance answered, and where the place was free by the time of the reading.
   std::string server, instance;
 };
 struct WorkerCounters {

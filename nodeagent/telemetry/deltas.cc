@@ -41,17 +41,17 @@ std::size_t bucketOf(std::uint64_t microseconds) {
 
 void addTo(Deltas::Sum& sum, const proxy::TrafficCount& count, std::uint64_t number) {
   wire::TrafficSample& sample = sum.sample;
+  Deltas::Answered* const instance = count.instance.empty() ? nullptr : &sum.instances[count.instance];
   if (count.latency_us) {
     sum.latency.add(*count.latency_us, number);
+    if (instance != nullptr) instance->latency.add(*count.latency_us, number);
     sample.latency_buckets[bucketOf(*count.latency_us)] += number;
     return;
   }
   sample.requests += number;
-  if (!count.instance.empty()) {
-    wire::InstanceTraffic& instance = sum.instances[count.instance];
-    instance.instance = count.instance;
-    instance.requests += number;
-    if (count.status >= 500) instance.errors += number;
+  if (instance != nullptr) {
+    instance->counts.requests += number;
+    if (count.status >= 500) instance->counts.errors += number;
   }
   if (count.status < 100) {
     sample.connection_errors += number;
@@ -67,27 +67,30 @@ void addTo(Deltas::Sum& sum, const proxy::TrafficCount& count, std::uint64_t num
     sample.status_2xx += number;
 }
 
-// Those with most errors first, within the bound.
-std::vector<wire::InstanceTraffic> worstFirst(std::map<std::string, wire::InstanceTraffic> instances) {
+// Those with most errors first, within the bound. The sketch of one that answered alone is the sample's own.
+void putInstances(std::map<std::string, Deltas::Answered> instances, wire::TrafficSample& sample) {
   std::vector<wire::InstanceTraffic> list;
-  for (auto& [name, instance] : instances) list.push_back(std::move(instance));
+  for (auto& [name, answered] : instances) {
+    wire::InstanceTraffic& instance = list.emplace_back(std::move(answered.counts));
+    instance.instance = name;
+    instance.latency_sketch = answered.latency.encode();
+  }
   std::ranges::sort(list, std::greater(),
                     [](const wire::InstanceTraffic& one) { return std::tie(one.errors, one.requests, one.instance); });
   if (list.size() > wire::kInstancesMax) list.resize(wire::kInstancesMax);
-  return list;
+  if (list.size() == 1 && list[0].requests == sample.requests && list[0].latency_sketch == sample.latency_sketch) {
+    list[0].latency_sketch.clear();
+  }
+  sample.instances = std::move(list);
 }
 
-void joinInstances(wire::TrafficSample& into, const wire::TrafficSample& other) {
-  std::map<std::string, wire::InstanceTraffic> sums;
-  for (const wire::TrafficSample* sample : {static_cast<const wire::TrafficSample*>(&into), &other}) {
-    for (const wire::InstanceTraffic& instance : sample->instances) {
-      wire::InstanceTraffic& sum = sums[instance.instance];
-      sum.instance = instance.instance;
-      sum.requests += instance.requests;
-      sum.errors += instance.errors;
-    }
+void addInstances(const wire::TrafficSample& sample, std::map<std::string, Deltas::Answered>& sums) {
+  for (const wire::InstanceTraffic& instance : sample.instances) {
+    Deltas::Answered& sum = sums[instance.instance];
+    sum.counts.requests += instance.requests;
+    sum.counts.errors += instance.errors;
+    if (const auto latency = sketch::Sketch::decode(wire::latencyOf(sample, instance))) sum.latency.merge(*latency);
   }
-  into.instances = worstFirst(std::move(sums));
 }
 
 std::int64_t milliseconds(auto duration) {
@@ -95,6 +98,9 @@ std::int64_t milliseconds(auto duration) {
 }
 
 void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
+  std::map<std::string, Deltas::Answered> instances;
+  addInstances(into, instances);
+  addInstances(other, instances);
   const std::int64_t start = std::min(into.window_start_unix_ms, other.window_start_unix_ms);
   const std::int64_t end =
       std::max(into.window_start_unix_ms + into.window_ms, other.window_start_unix_ms + other.window_ms);
@@ -108,12 +114,13 @@ void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
   into.connection_errors += other.connection_errors;
   into.latency_buckets.resize(std::max(into.latency_buckets.size(), other.latency_buckets.size()));
   for (std::size_t i = 0; i < other.latency_buckets.size(); ++i) into.latency_buckets[i] += other.latency_buckets[i];
-  joinInstances(into, other);
   Result<sketch::Sketch> latency = sketch::Sketch::decode(into.latency_sketch);
   const Result<sketch::Sketch> more = sketch::Sketch::decode(other.latency_sketch);
-  if (!latency || !more) return;
-  latency->merge(*more);
-  into.latency_sketch = latency->encode();
+  if (latency && more) {
+    latency->merge(*more);
+    into.latency_sketch = latency->encode();
+  }
+  putInstances(std::move(instances), into);
 }
 
 }  // namespace
@@ -142,7 +149,7 @@ std::vector<wire::TrafficSample> Deltas::take(const std::vector<proxy::WorkerCou
   for (auto& [about, sum] : sums) {
     wire::TrafficSample& sample = sum.sample;
     sample.latency_sketch = sum.latency.encode();
-    sample.instances = worstFirst(std::move(sum.instances));
+    putInstances(std::move(sum.instances), sample);
     sample.window_start_unix_ms = milliseconds(window.start.time_since_epoch());
     sample.window_ms = static_cast<std::int32_t>(milliseconds(window.length));
     result.push_back(std::move(sample));

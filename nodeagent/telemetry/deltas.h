@@ -37,10 +37,14 @@ class Deltas {
   Result<void> restore(std::string_view snapshot);
 
   // A sample that is being added up.
+  struct Answered {
+    wire::InstanceTraffic counts;  // without its sketch
+    sketch::Sketch latency;
+  };
   struct Sum {
     wire::TrafficSample sample;
     sketch::Sketch latency;
-    std::map<std::string, wire::InstanceTraffic> instances;  // by name
+    std::map<std::string, Answered> instances;  // by name
   };
 
  private:

@@ -67,6 +67,32 @@ def test_one_bad_instance_is_not_a_bad_version(fleet):
     fleet.wait_healthy("one-bad")
 
 
+def test_one_slow_instance_is_not_a_slow_version(fleet):
+    """One of three canaries takes ten times as long: it is named. That all are slow is found at once."""
+    slow = fleet.directory / "slow-pod"
+    fleet.make_shop(8, "--latency", "40ms", "--fail-only", str(slow))
+    fleet.make_shop(9, "--latency", "40ms")
+    template = judge_template("one-slow", window="2s", settle="3s", duration="40s", route="one-slow", errors={"enabled": False},
+                              latency={"quantiles": [0.9], "smallestRatio": 1.5})
+    deploy(fleet, "one-slow", judged_canary("one-slow", template, weight=50, replicas=6))
+    with Load(fleet, "/one-slow", rate=200):
+        update(fleet, "one-slow", 8)
+        fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == 1, "one-slow")
+        canary = fleet.rollout("one-slow")["status"]["currentPodHash"]
+        name = min(p["metadata"]["name"] for p in fleet.pods("one-slow") if p["metadata"]["labels"]["rollouts-pod-template-hash"] == canary)
+        slow.write_text(name + "\n")
+        wait_phase(fleet, "one-slow", "Paused", 120)
+        verdict = measurement(fleet, "one-slow")
+        assert verdict["phase"] == "Inconclusive", verdict
+        assert f"latency p90: what is wrong is wrong on {name} alone" in verdict["message"]
+        slow.unlink()
+        fleet.towpath("promote", "one-slow", "--full")
+        fleet.wait_healthy("one-slow")
+        update(fleet, "one-slow", 9)
+        wait_phase(fleet, "one-slow", "Degraded", 120)
+    assert measurement(fleet, "one-slow")["message"].startswith("latency p90: the canary takes ")
+
+
 def test_a_comparison_goes_on_where_a_killed_coordinator_left_it(fleet):
     deploy(fleet, "goes-on", judged_canary("goes-on", judge_template("goes-on", window="2s", settle="3s", duration="10m", minWindows=8)))
     with Load(fleet, "/goes-on", rate=200):

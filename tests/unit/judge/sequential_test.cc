@@ -165,6 +165,37 @@ TEST_CASE("latency: a slower canary is bad, an equal one good, from sketches") {
   CHECK(windowsUntil(equal, Verdict::kGood, [&](int i) { return window(i, 100); }) > 0);
 }
 
+TEST_CASE("latency: one slow instance is not a slow version, and is named; several are") {
+  SequentialOptions options{.metrics = {{.name = "latency p50", .kind = MetricKind::kLatency, .smallest_ratio = 1.1}}};
+  // Four instances of the canary, of which so many take twice as long.
+  const auto window = [](int i, int slow) {
+    std::array<sketch::Sketch, 4> instances;
+    sketch::Sketch canary;
+    sketch::Sketch stable;
+    for (int n = 0; n < 4000; ++n) {
+      const std::uint64_t took = 10'000 + static_cast<std::uint64_t>((n * 7919 + i * 104729) % 20'000);
+      stable.add(took);
+      if (n % 2 == 0) instances[static_cast<std::size_t>(n / 2 % 4)].add(n / 2 % 4 < slow ? 2 * took : took);
+    }
+    std::vector<InstanceLatency> named;
+    for (std::size_t k = 0; k < instances.size(); ++k) {
+      canary.merge(instances[k]);
+      named.push_back({fmt::format("pod-{}", k), &instances[k]});
+    }
+    Window made{.start = i * 10s, .canary_requests = canary.count(), .stable_requests = stable.count(), .metrics = {}};
+    made.metrics.push_back(latencyObservation(canary, stable, 0.5, 1.1, named));
+    return made;
+  };
+  SequentialJudge one(options);
+  for (int i = 0; i < 200; ++i) REQUIRE(one.observe(window(i, 1)));
+  CHECK(one.verdict() == Verdict::kNotEnoughYet);
+  CHECK(one.report().reason == "latency p50: what is wrong is wrong on pod-0 alone");
+  SequentialJudge two(options);
+  CHECK(windowsUntil(two, Verdict::kBad, [&](int i) { return window(i, 2); }) > 0);
+  SequentialJudge all(options);
+  CHECK(windowsUntil(all, Verdict::kBad, [&](int i) { return window(i, 4); }) > 0);
+}
+
 TEST_CASE("the forecast tells how long a verdict would take at this traffic") {
   const auto forecastAt = [](std::uint64_t times) {
     SequentialJudge judge(errorsOnly());

@@ -22,6 +22,9 @@ class SteadyTraffic final : public TrafficSource {
     std::uint64_t requests = 0, errors = 0, latency_us = 10'000;
     std::vector<TrafficSums::Instance> instances = {};
   };
+  void followInstances(const std::string& ns, const std::string& hash, WallTime until) override {
+    followed[ns + "/" + hash] = until;
+  }
   TrafficSums sums(const TrafficQuery& query) const override {
     asked = query;
     const auto rate = rates.find(query.pod_template_hash);
@@ -33,12 +36,20 @@ class SteadyTraffic final : public TrafficSource {
                      .status_5xx = rate->second.errors * seconds};
     for (const TrafficSums::Instance& one : rate->second.instances) {
       sums.instances.push_back({one.name, one.requests * seconds, one.errors * seconds});
+      for (const sketch::Bin& bin : one.latency.bins()) {
+        sums.instances.back().latency.addBin(bin.index, bin.count * seconds);
+        sums.latency.addBin(bin.index, bin.count * seconds);
+      }
+    }
+    if (!sums.latency.empty()) return sums;
+    {
     }
     for (std::uint64_t i = 0; i < sums.status_2xx; ++i) sums.latency.add(rate->second.latency_us * (80 + i % 40) / 100);
     return sums;
   }
   std::map<std::string, Rate> rates;
   WallTime from{};
+  std::map<std::string, WallTime> followed;
   mutable TrafficQuery asked;
 };
 
@@ -118,6 +129,27 @@ TEST_CASE("towpath/judge: latency is compared where it is asked for") {
   const model::Measurement measurement = bench.toItsEnd();
   CHECK(measurement.phase == AnalysisPhase::kFailed);
   CHECK(measurement.message.starts_with("latency p50: the canary takes 1.3 times as long"));
+}
+
+TEST_CASE("towpath/judge: one slow instance is no slow version") {
+  Bench bench(", latency: {quantiles: [0.9]}, errors: {enabled: false}, duration: 3m");
+  const auto spread = [](std::uint64_t from) {
+    sketch::Sketch latency;
+    for (std::uint64_t i = 0; i < 40; ++i) latency.add(from * (80 + i) / 100);
+    return latency;
+  };
+  const auto pods = [&](std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+    return std::vector<TrafficSums::Instance>{
+        {"pod-a", 40, 0, spread(a)}, {"pod-b", 40, 0, spread(b)}, {"pod-c", 40, 0, spread(c)}};
+  };
+  bench.traffic.rates = {{"c", {.requests = 120, .instances = pods(30'000, 10'000, 10'000)}}, {"s", {.requests = 360}}};
+  model::Measurement measurement = bench.toItsEnd();
+  CHECK(measurement.phase == AnalysisPhase::kInconclusive);
+  CHECK(measurement.message == "no verdict within 3m0s: latency p90: what is wrong is wrong on pod-a alone");
+  CHECK(bench.traffic.followed.at("default/c") > bench.loop.wallNow());
+  bench.traffic.rates["c"].instances = pods(30'000, 30'000, 10'000);
+  measurement = bench.toItsEnd();
+  CHECK(measurement.phase == AnalysisPhase::kFailed);
 }
 
 TEST_CASE("towpath/judge: without traffic there is no verdict, and the policy says what that is") {

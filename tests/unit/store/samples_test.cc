@@ -120,10 +120,58 @@ TEST_CASE("who answered is summed over nodes and seconds, for five minutes, by n
   const auto sums = [&](WallTime to) {
     return world.samples->sums({.ns = "default", .from = start, .to = to}).instances;
   };
-  CHECK(sums(start + 10s) == std::vector<wire::InstanceTraffic>{{"pod-a", 70, 1}, {"pod-b", 80, 10}});
-  CHECK(sums(start + 5s) == std::vector<wire::InstanceTraffic>{{"pod-a", 20, 0}, {"pod-b", 80, 10}});
+  const auto told_of = [&](WallTime to) {
+    std::vector<wire::InstanceTraffic> all;
+    for (const auto& [name, one] : sums(to)) {
+      all.push_back({name, one.requests, one.errors});
+      CHECK(one.latency.empty());
+    }
+    return all;
+  };
+  CHECK(told_of(start + 10s) == std::vector<wire::InstanceTraffic>{{"pod-a", 70, 1}, {"pod-b", 80, 10}});
+  CHECK(told_of(start + 5s) == std::vector<wire::InstanceTraffic>{{"pod-a", 20, 0}, {"pod-b", 80, 10}});
   world.loop.advance(6min);
   CHECK(sums(start + 10s).empty());
+}
+
+TEST_CASE("how fast each instance answers is kept while it is asked for") {
+  World world;
+  const auto sketchOf = [](std::initializer_list<std::uint64_t> all) {
+    sketch::Sketch latency;
+    for (const std::uint64_t each : all) latency.add(each);
+    return latency;
+  };
+  const auto sample = [&](WallTime at) {
+    wire::TrafficSample made = sampleAt(at, 5);
+    made.instances = {{"pod-a", 2, 0, sketchOf({100, 200}).encode()}, {"pod-b", 3, 0, sketchOf({900}).encode()}};
+    return made;
+  };
+  const auto latencies = [&](WallTime from) {
+    std::map<std::string, sketch::Sketch> all;
+    const SampleSums sums = world.samples->sums({.ns = "default", .from = from, .to = from + 1min});
+    for (const auto& [name, one] : sums.instances) all[name] = one.latency;
+    return all;
+  };
+  const std::string hash = sample(world.start).pod_template_hash;
+  world.append("n1", {sample(world.start)});
+  CHECK(latencies(world.start)["pod-a"].empty());
+  world.samples->followInstances("default", hash, world.start + 5min);
+  const WallTime later = world.start + 1min;
+  world.append("n1", {sample(later), sample(later + 1s)});
+  // One that answered alone: its latency is the sample's.
+  wire::TrafficSample alone = sampleAt(later, 7);
+  alone.instances = {{"pod-c", 7, 0}};
+  alone.latency_sketch = sketchOf({5000, 6000}).encode();
+  world.append("n2", {alone});
+  CHECK(latencies(later)["pod-a"] == sketchOf({100, 200, 100, 200}));
+  CHECK(latencies(later)["pod-b"] == sketchOf({900, 900}));
+  CHECK(latencies(later)["pod-c"] == sketchOf({5000, 6000}));
+  // Nobody asks any more.
+  world.loop.advance(10min);
+  const WallTime last = world.start + 10min;
+  world.append("n1", {sample(last)});
+  CHECK(latencies(last)["pod-a"].empty());
+  CHECK(latencies(last).contains("pod-a"));
 }
 
 TEST_CASE("a repeat counts once, after a restart too") {

@@ -85,6 +85,7 @@ TEST_CASE("it is known which instance answered what, also when one takes another
   CHECK(seen["pod-one"].requests == failed_by_one);
   CHECK(seen["pod-one"].errors == failed_by_one);
   CHECK(seen[third].errors == 40 - failed_by_one);
+  CHECK(seen[third].latency_sketch.empty());  // errors have none
   // The place of "three" goes to "two".
   rig.apply(builder.version("v1", {&one}).state);
   CHECK(*loop::blockOn(rig.loop(), rig.proxy().waitDrained(third, 60s)) == proxy::Drained::kYes);
@@ -95,6 +96,10 @@ TEST_CASE("it is known which instance answered what, also when one takes another
   CHECK(seen[first].requests + seen[second].requests == 40);
   CHECK(seen[second].requests > 0);
   CHECK(seen[second].errors == 0);
+  for (const std::string& name : {first, second}) {
+    const auto latency = sketch::Sketch::decode(seen[name].latency_sketch);
+    CHECK(latency.value_or(sketch::Sketch()).count() == seen[name].requests);
+  }
   CHECK(!seen.contains(third));
 }
 

@@ -86,5 +86,32 @@ TEST_CASE("merging keeps every count and widens the window") {
   CHECK(merged[1].window_ms == 5000);
 }
 
+TEST_CASE("how fast each instance answers: of one alone it is said once, and merging tells them apart") {
+  const auto by = [](proxy::TrafficCount made, const std::string& instance) {
+    made.server = made.instance = instance;
+    return made;
+  };
+  Deltas deltas;
+  deltas.take({}, kWindow);
+  auto samples = deltas.take({{"w", {by(count("a", 200, 2), "one"), by(latency("a", 100, 2), "one")}}}, kWindow);
+  REQUIRE(samples.size() == 1);
+  CHECK(samples[0].instances[0].latency_sketch.empty());
+  CHECK(wire::latencyOf(samples[0], samples[0].instances[0]) == samples[0].latency_sketch);
+  const auto later = deltas.take({{"w",
+                                   {by(count("a", 200, 5), "one"), by(count("a", 200, 1), "two"),
+                                    by(latency("a", 100, 4), "one"), by(latency("a", 9000, 1), "two")}}},
+                                 kWindow);
+  samples.push_back(later.at(0));
+  const auto merged = merge(samples);
+  REQUIRE(merged.size() == 1);
+  std::map<std::string, sketch::Sketch> latencies;
+  for (const wire::InstanceTraffic& instance : merged[0].instances) {
+    latencies[instance.instance] = *sketch::Sketch::decode(wire::latencyOf(merged[0], instance));
+  }
+  CHECK(latencies["one"].count() == 4);
+  CHECK(latencies["two"].count() == 1);
+  CHECK(latencies["two"].quantile(0.5) == doctest::Approx(9000).epsilon(0.01));
+}
+
 }  // namespace
 }  // namespace towpath::telemetry

@@ -49,7 +49,8 @@ TEST_CASE("who answered survives its encoding, within the bound") {
   Report report = examples::report();
   REQUIRE(!report.samples.empty());
   std::vector<InstanceTraffic>& instances = report.samples[0].instances;
-  for (std::size_t i = 0; i < kInstancesMax; ++i) instances.push_back({"pod-" + std::to_string(i), 1000 + i, i});
+  for (std::size_t i = 0; i < kInstancesMax; ++i)
+    instances.push_back({"pod-" + std::to_string(i), 1000 + i, i, i % 2 == 0 ? "sketch" : ""});
   CHECK(decodeReport(encode(report)) == report);
   Report more = report;
   more.samples[0].instances.push_back({"pod-too-many", 1, 1});
