@@ -14,8 +14,18 @@ constexpr std::size_t kEventsKept = 500;
 // Of one report, below what the coordinator refuses (docs/protocol.md).
 constexpr std::size_t kPodsOfReport = 300;
 constexpr std::size_t kSamplesOfReport = 1000;
+constexpr std::size_t kSampleBytesOfReport = 384u << 10;
 constexpr std::size_t kEventsOfReport = 100;
 constexpr std::size_t kStatusBytesOfReport = 512u << 10;
+
+// How fast each instance was is asked for at once or never: older samples do without.
+constexpr std::size_t kSamplesWithInstanceLatency = 200;
+
+std::size_t sizeOf(const wire::TrafficSample& sample) {
+  std::size_t bytes = 256 + sample.latency_sketch.size();  // names and counts
+  for (const wire::InstanceTraffic& instance : sample.instances) bytes += 64 + instance.latency_sketch.size();
+  return bytes;
+}
 
 template <class T>
 std::vector<T> takeFirst(std::deque<T>& from, std::size_t count) {
@@ -48,6 +58,10 @@ void ReportQueue::sample(wire::TrafficSample sample) {
     ++samples_lost_;
   }
   samples_.push_back(std::move(sample));
+  if (samples_.size() <= kSamplesWithInstanceLatency) return;
+  for (wire::InstanceTraffic& instance : samples_[samples_.size() - 1 - kSamplesWithInstanceLatency].instances) {
+    instance.latency_sketch = {};
+  }
 }
 
 void ReportQueue::event(wire::NodeEvent event) {
@@ -71,7 +85,11 @@ const wire::Report& ReportQueue::take() {
   routes_.clear();
   for (auto& [name, gateway] : gateways_) report.gateways.push_back(std::move(gateway));
   gateways_.clear();
-  report.samples = takeFirst(samples_, kSamplesOfReport);
+  std::size_t samples = 0;
+  for (bytes = 0; samples < std::min(samples_.size(), kSamplesOfReport) && bytes < kSampleBytesOfReport; ++samples) {
+    bytes += sizeOf(samples_[samples]);
+  }
+  report.samples = takeFirst(samples_, samples);
   report.events = takeFirst(events_, kEventsOfReport);
   report.condition = condition_;
   return in_flight_.emplace(std::move(report));

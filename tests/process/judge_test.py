@@ -44,6 +44,15 @@ def test_a_version_that_fails_one_request_in_twenty_is_rolled_back(fleet):
     assert load.result["by_version"]["1"]["failed"] == 0
 
 
+def choose_canary(fleet, name, chosen):
+    """Writes the name of one of the canary's pods into the file when the comparison has begun."""
+    fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == 1, name)
+    canary = fleet.rollout(name)["status"]["currentPodHash"]
+    pod = min(p["metadata"]["name"] for p in fleet.pods(name) if p["metadata"]["labels"]["rollouts-pod-template-hash"] == canary)
+    chosen.write_text(pod + "\n")
+    return pod
+
+
 def test_one_bad_instance_is_not_a_bad_version(fleet):
     """Three fifths of what one of three canaries answers are errors; the other two are sound. The rollout pauses for a person and says which it is."""
     bad = fleet.directory / "bad-pod"
@@ -52,10 +61,7 @@ def test_one_bad_instance_is_not_a_bad_version(fleet):
     deploy(fleet, "one-bad", judged_canary("one-bad", template, weight=50, replicas=6))
     with Load(fleet, "/one-bad", rate=200):
         update(fleet, "one-bad", 6)
-        fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == 1, "one-bad")
-        canary = fleet.rollout("one-bad")["status"]["currentPodHash"]
-        name = min(p["metadata"]["name"] for p in fleet.pods("one-bad") if p["metadata"]["labels"]["rollouts-pod-template-hash"] == canary)
-        bad.write_text(name + "\n")
+        name = choose_canary(fleet, "one-bad", bad)
         wait_phase(fleet, "one-bad", "Paused", 120)
     verdict = measurement(fleet, "one-bad")
     assert verdict["phase"] == "Inconclusive", verdict
@@ -77,10 +83,7 @@ def test_one_slow_instance_is_not_a_slow_version(fleet):
     deploy(fleet, "one-slow", judged_canary("one-slow", template, weight=50, replicas=6))
     with Load(fleet, "/one-slow", rate=200):
         update(fleet, "one-slow", 8)
-        fleet.wait_rollout(lambda r: r["status"].get("currentStepIndex") == 1, "one-slow")
-        canary = fleet.rollout("one-slow")["status"]["currentPodHash"]
-        name = min(p["metadata"]["name"] for p in fleet.pods("one-slow") if p["metadata"]["labels"]["rollouts-pod-template-hash"] == canary)
-        slow.write_text(name + "\n")
+        name = choose_canary(fleet, "one-slow", slow)
         wait_phase(fleet, "one-slow", "Paused", 120)
         verdict = measurement(fleet, "one-slow")
         assert verdict["phase"] == "Inconclusive", verdict

@@ -119,5 +119,26 @@ TEST_CASE("samples of a long outage are bounded: the oldest go, and are counted"
   CHECK(queue.take().samples.front().window_start_unix_ms == 10);
 }
 
+TEST_CASE("reports of many samples with large sketches stay below what the coordinator takes, and none is lost") {
+  ReportQueue queue("nonce");
+  for (int i = 0; i < 3000; ++i) {
+    queue.sample({.window_start_unix_ms = i,
+                  .latency_sketch = std::string(1000, 'x'),
+                  .instances = {{"pod-a", 1, 0, std::string(1000, 'a')}, {"pod-b", 1, 0, std::string(1000, 'b')}}});
+  }
+  std::vector<wire::TrafficSample> all;
+  while (queue.urgent()) {
+    const wire::Report& report = queue.take();
+    CHECK(wire::encode(report).size() < (1u << 20));
+    all.insert(all.end(), report.samples.begin(), report.samples.end());
+    queue.acknowledge();
+  }
+  REQUIRE(all.size() == 3000);
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK(all[i].window_start_unix_ms == static_cast<std::int64_t>(i));
+  // How fast each instance was is asked for at once or never.
+  CHECK(all.front().instances == std::vector<wire::InstanceTraffic>{{"pod-a", 1, 0}, {"pod-b", 1, 0}});
+  CHECK(all.back().instances[1].latency_sketch.size() == 1000);
+}
+
 }  // namespace
 }  // namespace towpath::link
