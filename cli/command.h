@@ -114,6 +114,7 @@ struct AnalyzeOptions {
   std::string name;                    // empty: the only analysis of the files
   std::vector<std::string> arguments;  // "name=value"
   std::string trace;                   // CSV file (play/trace.h)
+  std::string begin;                   // of the trace, RFC 3339; empty: now
   bool now = false;                    // measure in place of a trace
   bool on_server = false;              // let the coordinator measure
   int count = 1;                       // measurements of each metric, where it is measured

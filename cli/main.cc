@@ -370,6 +370,8 @@ void addAnalyze(CLI::App& app, Arguments& a) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   verb->add_option("--trace", o.trace, "recorded values, as CSV")->type_name("FILE");
+  verb->add_option("--begin", o.begin, "when the trace begins, for conditions that ask now(); the present without it")
+      ->type_name("TIME");
   verb->add_flag("--now", o.now, "measure from here, with the metrics' own providers");
   verb->add_flag("--on-server", o.on_server, "let the coordinator measure: its traffic, its jobs, its Secrets");
   verb->add_option("--count", o.count, "how often, where it is measured")

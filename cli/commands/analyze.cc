@@ -165,9 +165,19 @@ void checkOptions(const AnalyzeOptions& options) {
          "let the coordinator measure",
          ""}};
   }
+  if (!options.begin.empty() && options.trace.empty()) {
+    throw Failure{{ErrorKind::kInvalid, "only a --trace has a beginning of its own", "--begin"}};
+  }
   if (options.files.empty() && !options.on_server) {
     throw Failure{{ErrorKind::kInvalid, "-f FILE is needed: the templates of a server are for --on-server", ""}};
   }
+}
+
+WallTime beginOf(const AnalyzeOptions& options) {
+  if (options.begin.empty()) return std::chrono::floor<std::chrono::seconds>(loop::UvLoop().wallNow());
+  if (const std::optional<WallTime> begin = parseRfc3339(options.begin)) return *begin;
+  throw Failure{
+      {ErrorKind::kInvalid, fmt::format("\"{}\" is no time such as 2026-01-01T12:00:00Z", options.begin), "--begin"}};
 }
 
 std::string countedText(int count) {
@@ -284,7 +294,7 @@ int analyze(const AnalyzeOptions& options) {
     report.assumptions.push_back(countedText(options.count));
   } else {
     const play::Trace trace = orFail(play::Trace::parse(orFail(readFile(options.trace)), options.trace));
-    report.outcome = orFail(play::playAnalysis(spec.run, trace));
+    report.outcome = orFail(play::playAnalysis(spec.run, trace, beginOf(options)));
     report.assumptions.push_back(
         "a metric without a count is measured until the trace ends, and the run is ended then");
   }

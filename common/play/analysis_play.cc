@@ -14,7 +14,6 @@ using model::AnalysisPhase;
 
 constexpr int kMaxDecisions = 50;  // in one turn
 constexpr int kMaxTurns = 200000;  // of one play
-constexpr WallTime kBegin{24h};    // any time does
 
 const model::Metric* metricOf(const model::AnalysisRunSpec& spec, std::string_view name) {
   const auto found = std::ranges::find(spec.metrics, name, &model::Metric::name);
@@ -31,8 +30,8 @@ bool judgesItself(const model::Metric& metric) {
   return metric.providers.size() == 1 && (metric.providers[0] == "job" || metric.providers[0] == "kayenta");
 }
 
-PlayedMeasurement measure(const model::Metric& metric, const Trace& trace, WallTime now) {
-  PlayedMeasurement played{.at = now - kBegin, .metric = metric.name, .measurement = {}, .conditions = {}};
+PlayedMeasurement measure(const model::Metric& metric, const Trace& trace, WallTime begin, WallTime now) {
+  PlayedMeasurement played{.at = now - begin, .metric = metric.name, .measurement = {}, .conditions = {}};
   const std::optional<Value> cell = trace.at(metric.name, played.at);
   if (!cell) {
     played.measurement = analysis::failedMeasurement("no data in the trace at this time", now, now);
@@ -110,16 +109,16 @@ const model::Measurement* AnalysisPlay::running(const std::string& metric) const
   return &result->measurements.back();
 }
 
-Result<AnalysisOutcome> playAnalysis(model::AnalysisRunSpec spec, const Trace& trace) {
+Result<AnalysisOutcome> playAnalysis(model::AnalysisRunSpec spec, const Trace& trace, WallTime begin) {
   if (Result<void> columns = checkColumns(spec, trace); !columns) return std::unexpected(columns.error());
   AnalysisPlay play(std::move(spec));
   AnalysisOutcome outcome;
-  WallTime now = kBegin;
-  const WallTime end = kBegin + trace.end();
+  WallTime now = begin;
+  const WallTime end = begin + trace.end();
   for (int i = 0; i < kMaxTurns && !play.ended(); ++i) {
     const std::vector<AnalysisPlay::Due> wanted = play.turn(now);
     for (const AnalysisPlay::Due& due : wanted) {
-      PlayedMeasurement played = measure(due.metric, trace, now);
+      PlayedMeasurement played = measure(due.metric, trace, begin, now);
       play.measured(due.metric.name, played.measurement);
       outcome.measurements.push_back(std::move(played));
     }
@@ -136,7 +135,7 @@ Result<AnalysisOutcome> playAnalysis(model::AnalysisRunSpec spec, const Trace& t
   }
   outcome.status = play.status();
   outcome.decided = play.ended();
-  outcome.ended_at = now - kBegin;
+  outcome.ended_at = now - begin;
   return outcome;
 }
 

@@ -59,9 +59,10 @@ struct AnalysisOutcome {
   Duration ended_at{};
 };
 
-// Measures from the trace, whose time begins with the run, in virtual time. A metric without an end is ended with the
-// trace, as a background analysis is with its update. kInvalid: a metric has no column.
-Result<AnalysisOutcome> playAnalysis(model::AnalysisRunSpec spec, const Trace& trace);
+// Measures from the trace, whose time begins with the run, in virtual time; at `begin`, for conditions that ask now().
+// A metric without an end is ended with the trace, as a background analysis is with its update. kInvalid: a metric has
+// no column.
+Result<AnalysisOutcome> playAnalysis(model::AnalysisRunSpec spec, const Trace& trace, WallTime begin = WallTime(24h));
 
 // What a recorded value is to the metric's conditions: Prometheus and Graphite measure lists, and who records them
 // writes down numbers. A number becomes a list of one where a condition can only mean that.

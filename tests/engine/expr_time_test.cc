@@ -196,6 +196,12 @@ TEST_CASE("times: what one evaluation may use up") {
     CAPTURE(std::string(text));
     CHECK(eval(text, Value()).contains("memory budget exceeded"));
   }
+  for (const char* const text : {"all(1..50000, timezone('UTC') != nil)", "all(1..50000, date('2024-01-15') != nil)",
+                                 "all(1..50000, now().Format('Monday, January 2 2006') != '')",
+                                 "all(1..50000, toJSON([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) != '')"}) {
+    CAPTURE(std::string(text));
+    CHECK(eval(text, Value()).contains("too many steps"));
+  }
 }
 
 }  // namespace

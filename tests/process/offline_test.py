@@ -116,6 +116,19 @@ def test_a_trace_gives_measurements_and_the_second_of_the_verdict(template, tmp_
     assert undecided.returncode == 5 and "Undecided" in undecided.stdout
 
 
+def test_conditions_may_ask_for_the_time_of_a_trace(template, tmp_path):
+    template.write_text(TEMPLATE.replace("result < 0.05", '(now() - date(result)).Minutes() < 5').replace("error-ratio", "backup"))
+    trace = tmp_path / "backups.csv"
+    trace.write_text("time,backup\n0,2026-01-01T11:58:00Z\n")
+    arguments = ("analyze", "-f", template, "--trace", trace, "--arg", "address=a")
+    fresh = towpath(*arguments, "--begin", "2026-01-01T12:00:00Z")
+    assert fresh.returncode == 5 and "Minutes() < 5: true" in fresh.stdout, fresh.stdout + fresh.stderr
+    assert "Minutes() < 5: false" in towpath(*arguments, "--begin", "2026-01-01T12:10:00Z").stdout
+    assert "Minutes() < 5: false" in towpath(*arguments).stdout  # it is later than that by now
+    refused = towpath(*arguments, "--begin", "noon")
+    assert refused.returncode == 1 and '--begin: "noon" is no time such as 2026-01-01T12:00:00Z' in refused.stderr
+
+
 class Metrics(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)

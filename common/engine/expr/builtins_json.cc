@@ -103,6 +103,7 @@ class Writer {
 Result<Value> toJson(Call& call) {
   Result<std::string> text = Writer(call.budget()).text(call[0]);
   if (!text) return std::unexpected(text.error());
+  if (Result<void> done = call.budget().work(text->size() / 16); !done) return std::unexpected(done.error());
   return Value(std::move(*text));
 }
 

@@ -20,6 +20,10 @@ constexpr std::array<std::string_view, 7> kLayouts = {"2006-01-02",
                                                       "Monday, 02-Jan-06 15:04:05 MST",
                                                       "Mon, 02 Jan 2006 15:04:05 MST"};
 
+// In steps; a step is some ten nanoseconds of work.
+constexpr std::size_t kLookUp = 100;   // of a zone, in the file system
+constexpr std::size_t kReading = 100;  // of a text by all layouts
+
 // The time at which the measurement is judged, the same wherever it is asked for.
 Result<Value> now(Call& call) {
   calendar::Instant time = calendar::fromWallTime(call.now());
@@ -34,6 +38,7 @@ Result<Value> duration(Call& call) {
 }
 
 Result<Value> timezone(Call& call) {
+  if (Result<void> done = call.budget().work(kLookUp); !done) return std::unexpected(done.error());
   Result<calendar::Zone> zone = calendar::Zone::load(call.text(0));
   if (!zone) return std::unexpected(zone.error());
   return temporalValue(std::move(*zone));
@@ -47,6 +52,7 @@ Result<Value> parsed(std::string_view layout, std::string_view text, const calen
 
 // date(text), date(text, layout), date(text, layout, zone's name), each with a zone before the text.
 Result<Value> date(Call& call) {
+  if (Result<void> done = call.budget().work(kReading + kLookUp); !done) return std::unexpected(done.error());
   const auto* const given = contentOf<calendar::Zone>(call[0]);
   const std::size_t first = given != nullptr ? 1 : 0;
   const std::size_t count = call.size() - first;

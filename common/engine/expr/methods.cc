@@ -75,6 +75,7 @@ Result<Value> isZero(Call& call) { return Value(time(call) == calendar::instantA
 Result<Value> format(Call& call) {
   // Each letter of a layout may become a name.
   if (Result<void> room = call.budget().room(call.text(1).size()); !room) return std::unexpected(room.error());
+  if (Result<void> done = call.budget().work(call.text(1).size()); !done) return std::unexpected(done.error());
   return Value(calendar::format(time(call), call.text(1)));
 }
 
