@@ -28,7 +28,7 @@ class Delivery {
   struct Parts {
     loop::Loop& loop;
     cluster::ObjectApi& api;
-    http::Transport& client;                // for metric providers
+    http::Transport& client;          // for metric providers
     metrics::TrafficSource& traffic;  //
     std::map<std::string, control::CommandPlugin, std::less<>> step_plugins = {};
     std::map<std::string, metrics::MetricProgram, std::less<>> metric_plugins = {};

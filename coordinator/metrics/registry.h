@@ -27,13 +27,13 @@ class MetricPrograms;
 // What providers work with; all of it outlives them, and so does this.
 struct ProviderContext {
   loop::Loop* loop = nullptr;
-  Fetch fetch;                             // empty: no provider that needs HTTP
-  TrafficSource* traffic = nullptr;  // nullptr: no towpath/traffic (on Kubernetes)
-  cluster::ObjectApi* api = nullptr;       // for Secrets and Jobs; nullptr: no provider that needs them
-  bool runs_jobs = true;                   // somebody runs the Jobs of `api`; false: no provider that needs them
-  const cluster::Cache* jobs = nullptr;    // of job metrics; nullptr: they are read through the API
-  Environment environment;                 // empty: nothing is set
-  MetricPrograms* programs = nullptr;      // plugins that a person configured; nullptr: none
+  Fetch fetch;                           // empty: no provider that needs HTTP
+  TrafficSource* traffic = nullptr;      // nullptr: no towpath/traffic (on Kubernetes)
+  cluster::ObjectApi* api = nullptr;     // for Secrets and Jobs; nullptr: no provider that needs them
+  bool runs_jobs = true;                 // somebody runs the Jobs of `api`; false: no provider that needs them
+  const cluster::Cache* jobs = nullptr;  // of job metrics; nullptr: they are read through the API
+  Environment environment;               // empty: nothing is set
+  MetricPrograms* programs = nullptr;    // plugins that a person configured; nullptr: none
 };
 
 // The provider of a metric by the value of its `provider`. kInvalid: none or several are given; kUnsupported: not here.
