@@ -39,6 +39,10 @@ Value findingToJson(const lint::Finding& finding) {
                       {"message", finding.message}});
 }
 
+std::string counted(std::ptrdiff_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 int lintFiles(const LintOptions& options) {
@@ -66,7 +70,8 @@ int lintFiles(const LintOptions& options) {
           "\n");
   } else {
     for (const lint::Finding& finding : findings) print(lint::toString(finding) + "\n");
-    fmt::print(stderr, "{} objects, {} errors, {} warnings\n", read.documents.size(), errors, warnings);
+    fmt::print(stderr, "{}, {}, {}\n", counted(std::ssize(read.documents), "object"), counted(errors, "error"),
+               counted(warnings, "warning"));
   }
   return errors == 0 ? 0 : 1;
 }
