@@ -39,6 +39,7 @@ TEST_CASE("functions of numbers") {
 
 TEST_CASE("functions of text") {
   checkRows({{"trim('  a ')", "a"},
+             {"trim('\u00a0\u2003a\u3000\\t')", "a"},
              {"trim('--a-', '-')", "a"},
              {"trimPrefix('v1', 'v')", "1"},
              {"trimSuffix('1ms', 'ms')", "1"},

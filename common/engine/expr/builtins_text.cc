@@ -11,7 +11,10 @@
 namespace towpath::expr {
 namespace {
 
-constexpr std::string_view kSpace = " \t\n\v\f\r";
+// White space of Unicode.
+constexpr std::string_view kSpace =
+    " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029"
+    "\u202f\u205f\u3000";
 constexpr std::size_t kAll = std::string_view::npos;
 
 std::unexpected<Error> bad(std::string message) { return fail(ErrorKind::kInvalid, std::move(message)); }
