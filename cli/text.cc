@@ -49,4 +49,8 @@ std::string Table::render() const {
   return text;
 }
 
+std::string counted(std::ptrdiff_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 }  // namespace towpath::cli

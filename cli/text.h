@@ -1,6 +1,7 @@
 #pragma once
 // Text for a terminal: aligned tables that know the width of icons and colours, and ANSI colours that can be off.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ class Table {
 
 // A line of a view's header: the label, padded, and the value.
 std::string labelled(std::string_view label, std::string_view value);
+
+// "1 error", "2 errors".
+std::string counted(std::ptrdiff_t count, std::string_view noun);
 
 // Columns that the text takes on a terminal: code points without ANSI sequences and combining marks.
 std::size_t displayWidth(std::string_view text);

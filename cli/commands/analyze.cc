@@ -13,6 +13,7 @@
 #include "cli/analysis_view.h"
 #include "cli/command.h"
 #include "cli/manifest_files.h"
+#include "cli/text.h"
 #include "cli/watcher.h"
 #include "cluster/kinds.h"
 #include "cluster/memory_api.h"
@@ -181,8 +182,7 @@ WallTime beginOf(const AnalyzeOptions& options) {
 }
 
 std::string countedText(int count) {
-  return fmt::format("each metric is measured {} time{} (--count), and its limits are cut to that", count,
-                     count == 1 ? "" : "s");
+  return fmt::format("each metric is measured {} (--count), and its limits are cut to that", counted(count, "time"));
 }
 
 void show(const AnalyzeOptions& options, const AnalysisReport& report) {

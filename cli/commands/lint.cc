@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/manifest_files.h"
+#include "cli/text.h"
 #include "json/serialize.h"
 #include "metrics/own_settings.h"
 
@@ -37,10 +38,6 @@ Value findingToJson(const lint::Finding& finding) {
                       {"name", finding.name},
                       {"path", finding.path},
                       {"message", finding.message}});
-}
-
-std::string counted(std::ptrdiff_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 }  // namespace

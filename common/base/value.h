@@ -155,7 +155,7 @@ inline std::vector<Object::Member>::iterator Object::end() { return members_.end
 bool operator==(const Value& a, const Value& b);
 bool operator==(const Object& a, const Object& b);
 
-const char* toString(
-    Value::Kind kind);  // "null", "boolean", "integer", "number", "string", "array", "object", "opaque"
+// "null", "boolean", "integer", "number", "string", "array", "object", "opaque"
+const char* toString(Value::Kind kind);
 
 }  // namespace towpath

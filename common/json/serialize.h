@@ -1,7 +1,7 @@
 #pragma once
 // Value → JSON text. Members come in their order, doubles in the shortest form that reads back equal ("0.1", "1e+30"; a
-// whole double keeps no ".0", as in Go). What JSON can't say (infinities, NaN, an Opaque) becomes
-// null.
+// whole double keeps no ".0", as in Go). What JSON can't say (infinities, NaN, an Opaque) is
+// written as null.
 
 #include <string>
 #include <string_view>

@@ -17,8 +17,7 @@ Arm slowOnes(const sketch::Sketch& latency, sketch::BinIndex cut) {
   return {.requests = latency.count(), .events = latency.countAbove(cut)};
 }
 
-ArmPair slowOnes(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile) {
-  const sketch::BinIndex cut = cutOf(canary, stable, quantile);
+ArmPair slowOnes(const sketch::Sketch& canary, const sketch::Sketch& stable, sketch::BinIndex cut) {
   return {.canary = slowOnes(canary, cut), .stable = slowOnes(stable, cut)};
 }
 
@@ -26,9 +25,10 @@ ArmPair slowOnes(const sketch::Sketch& canary, const sketch::Sketch& stable, dou
 
 Observation latencyObservation(const sketch::Sketch& canary, const sketch::Sketch& stable, double quantile,
                                double smallest_ratio, std::span<const InstanceLatency> instances) {
-  Observation observation{.arms = slowOnes(canary, stable, quantile),
-                          .tolerated = slowOnes(canary, stable.scaled(smallest_ratio), quantile)};
   const sketch::BinIndex cut = cutOf(canary, stable, quantile);
+  const sketch::Sketch slowed = stable.scaled(smallest_ratio);
+  Observation observation{.arms = slowOnes(canary, stable, cut),
+                          .tolerated = slowOnes(canary, slowed, cutOf(canary, slowed, quantile))};
   for (const InstanceLatency& one : instances) {
     observation.instances.push_back({one.instance, slowOnes(*one.latency, cut)});
   }

@@ -114,12 +114,7 @@ void join(wire::TrafficSample& into, const wire::TrafficSample& other) {
   into.connection_errors += other.connection_errors;
   into.latency_buckets.resize(std::max(into.latency_buckets.size(), other.latency_buckets.size()));
   for (std::size_t i = 0; i < other.latency_buckets.size(); ++i) into.latency_buckets[i] += other.latency_buckets[i];
-  Result<sketch::Sketch> latency = sketch::Sketch::decode(into.latency_sketch);
-  const Result<sketch::Sketch> more = sketch::Sketch::decode(other.latency_sketch);
-  if (latency && more) {
-    latency->merge(*more);
-    into.latency_sketch = latency->encode();
-  }
+  into.latency_sketch = sketch::mergedText(into.latency_sketch, other.latency_sketch);
   putInstances(std::move(instances), into);
 }
 

@@ -59,24 +59,6 @@ bool fits(char want, const Type& type) {
   }
 }
 
-// A zone is behind a pointer in the peer's Go, which is not part of the name that type() gives.
-std::string_view typeNameOf(TypeKind kind) {
-  switch (kind) {
-    case TypeKind::kTime:
-      return "time.Time";
-    case TypeKind::kDuration:
-      return "time.Duration";
-    case TypeKind::kLocation:
-      return "time.Location";
-    case TypeKind::kMonth:
-      return "time.Month";
-    case TypeKind::kWeekday:
-      return "time.Weekday";
-    default:
-      return "unknown";
-  }
-}
-
 // The type that an argument has to have, where it is one only.
 std::optional<Type> named(char letter) {
   switch (letter) {
@@ -198,7 +180,7 @@ std::string_view typeName(const Value& value) {
     case Value::Kind::kOpaque:
       break;
   }
-  return typeNameOf(typeOf(value).kind);
+  return temporalName(typeOf(value).kind);
 }
 
 }  // namespace towpath::expr

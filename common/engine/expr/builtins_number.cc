@@ -97,7 +97,7 @@ Result<std::vector<Value>> numbers(Call& call, std::string_view name) {
 }
 
 bool below(const Value& a, const Value& b) {
-  if (const std::optional<int> order = compareTemporal(a, b)) return *order < 0;
+  if (!a.isNumber()) return compareTemporal(a, b).value_or(0) < 0;
   return a.isInt() && b.isInt() ? a.asInt() < b.asInt() : a.asDouble() < b.asDouble();
 }
 

@@ -31,23 +31,15 @@ Result<Value> now(Call& call) {
   return temporalValue(std::move(time));
 }
 
-Result<Value> duration(Call& call) {
-  const Result<Duration> parsed = parseGoDuration(call.text(0));
-  if (!parsed) return std::unexpected(parsed.error());
-  return temporalValue(*parsed);
-}
+Result<Value> duration(Call& call) { return temporalValue(parseGoDuration(call.text(0))); }
 
 Result<Value> timezone(Call& call) {
   if (Result<void> done = call.budget().work(kLookUp); !done) return std::unexpected(done.error());
-  Result<calendar::Zone> zone = calendar::Zone::load(call.text(0));
-  if (!zone) return std::unexpected(zone.error());
-  return temporalValue(std::move(*zone));
+  return temporalValue(calendar::Zone::load(call.text(0)));
 }
 
 Result<Value> parsed(std::string_view layout, std::string_view text, const calendar::Zone& zone) {
-  Result<calendar::Instant> time = calendar::parse(layout, text, zone);
-  if (!time) return std::unexpected(time.error());
-  return temporalValue(std::move(*time));
+  return temporalValue(calendar::parse(layout, text, zone));
 }
 
 // date(text), date(text, layout), date(text, layout, zone's name), each with a zone before the text.

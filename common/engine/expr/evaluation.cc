@@ -241,9 +241,9 @@ class Evaluation {
       }
       Result<Held> argument = run(*node.children[i]);
       if (!argument) return argument;
-      const bool cut = wanted(builtin, i) == 'k' && (*argument)->isDouble();
-      if (const std::optional<std::int64_t> whole = wholeOf(**argument); cut && whole) {
-        argument = Held(Value(static_cast<long long>(*whole)));
+      if (wanted(builtin, i) == 'k' && (*argument)->isDouble()) {
+        const std::optional<std::int64_t> whole = wholeOf(**argument);
+        if (whole) argument = Held(Value(static_cast<long long>(*whole)));
       }
       if (Result<void> good = fits(builtin, i, **argument); !good) return std::unexpected(good.error());
       arguments.push_back(std::move(*argument));

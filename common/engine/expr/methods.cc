@@ -17,18 +17,13 @@ const Instant& time(Call& call, std::size_t index = 0) { return *contentOf<Insta
 Duration duration(Call& call, std::size_t index = 0) { return *contentOf<Duration>(call[index]); }
 Value whole(std::int64_t number) { return Value(static_cast<long long>(number)); }
 
-Result<Value> timeValue(Result<Instant> instant) {
-  if (!instant) return std::unexpected(instant.error());
-  return temporalValue(std::move(*instant));
-}
-
 Instant in(const Instant& instant, const calendar::Zone& zone) { return {instant.seconds, instant.nanos, zone}; }
 
 Result<Value> text(Call& call) { return Value(call[0].ifOpaque()->text()); }
 
-Result<Value> add(Call& call) { return timeValue(calendar::add(time(call), duration(call, 1))); }
+Result<Value> add(Call& call) { return temporalValue(calendar::add(time(call), duration(call, 1))); }
 Result<Value> addDate(Call& call) {
-  return timeValue(calendar::addDate(time(call), call[1].asInt(), call[2].asInt(), call[3].asInt()));
+  return temporalValue(calendar::addDate(time(call), call[1].asInt(), call[2].asInt(), call[3].asInt()));
 }
 Result<Value> after(Call& call) { return Value(time(call) > time(call, 1)); }
 Result<Value> before(Call& call) { return Value(time(call) < time(call, 1)); }

@@ -15,7 +15,6 @@ Result<bool> isDescending(std::string_view order) {
 Result<void> checkSortable(std::string_view function, std::span<const Value> values) {
   if (values.size() < 2) return {};
   if (std::ranges::all_of(values, &Value::isNumber) || std::ranges::all_of(values, &Value::isString)) return {};
-  // Of lists with more than one element, all of which the first one can be compared with.
   const auto comparable = [&](const Value& value) { return compareTemporal(values.front(), value).has_value(); };
   if (std::ranges::all_of(values, comparable)) return {};
   return fail(ErrorKind::kInvalid,
@@ -23,7 +22,7 @@ Result<void> checkSortable(std::string_view function, std::span<const Value> val
 }
 
 bool before(const Value& a, const Value& b) {
-  if (const std::optional<int> order = compareTemporal(a, b)) return *order < 0;
+  if (!a.isNumber() && !a.isString()) return compareTemporal(a, b).value_or(0) < 0;
   if (a.isString()) return a.asStringView() < b.asStringView();
   if (a.isInt() && b.isInt()) return a.asInt() < b.asInt();
   const double left = a.asDouble();

@@ -10,11 +10,6 @@ namespace {
 
 using calendar::Instant;
 
-Result<Value> timeValue(Result<Instant> time) {
-  if (!time) return std::unexpected(time.error());
-  return temporalValue(std::move(*time));
-}
-
 Result<Value> durationValue(bool overflow, std::int64_t nanos) {
   if (overflow) return fail(ErrorKind::kInvalid, "the duration is out of range: it is over 292 years");
   return temporalValue(Duration(nanos));
@@ -29,10 +24,10 @@ std::optional<Result<Value>> sum(const Value& left, const Value& right) {
     return durationValue(overflow, nanos);
   }
   if (const auto* const time = contentOf<Instant>(left); time != nullptr && second != nullptr) {
-    return timeValue(calendar::add(*time, *second));
+    return temporalValue(calendar::add(*time, *second));
   }
   if (const auto* const time = contentOf<Instant>(right); time != nullptr && first != nullptr) {
-    return timeValue(calendar::add(*time, *first));
+    return temporalValue(calendar::add(*time, *first));
   }
   return std::nullopt;
 }
@@ -43,7 +38,7 @@ std::optional<Result<Value>> difference(const Value& left, const Value& right) {
     if (const auto* const to = contentOf<Instant>(right)) return temporalValue(calendar::difference(*from, *to));
     if (by == nullptr) return std::nullopt;
     // The smallest duration has no opposite.
-    return timeValue(calendar::add(*from, *by == Duration::min() ? Duration::max() : -*by));
+    return temporalValue(calendar::add(*from, *by == Duration::min() ? Duration::max() : -*by));
   }
   const auto* const from = contentOf<Duration>(left);
   if (from == nullptr || by == nullptr) return std::nullopt;

@@ -30,6 +30,12 @@ class Temporal final : public Opaque {
 
 // Its copies share the content.
 Value temporalValue(Temporal::Content content);
+// The same of what may have failed.
+template <class T>
+Result<Value> temporalValue(Result<T> made) {
+  if (!made) return std::unexpected(made.error());
+  return temporalValue(Temporal::Content(std::move(*made)));
+}
 // Null if the value is none.
 const Temporal* temporalIn(const Value& value);
 

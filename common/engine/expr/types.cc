@@ -58,18 +58,33 @@ std::string toString(const Type& type) {
       return "[]" + (type.element == TypeKind::kUnknown ? std::string("interface {}") : toString(Type{type.element}));
     case TypeKind::kMap:
       return "map[string]interface {}";
+    case TypeKind::kLocation:
+      return "*time.Location";
+    case TypeKind::kTime:
+    case TypeKind::kDuration:
+    case TypeKind::kMonth:
+    case TypeKind::kWeekday:
+      return std::string(temporalName(type.kind));
+  }
+  return "unknown";
+}
+
+// A zone is behind a pointer in the peer's Go, which is not part of the name here.
+std::string_view temporalName(TypeKind kind) {
+  switch (kind) {
     case TypeKind::kTime:
       return "time.Time";
     case TypeKind::kDuration:
       return "time.Duration";
     case TypeKind::kLocation:
-      return "*time.Location";
+      return "time.Location";
     case TypeKind::kMonth:
       return "time.Month";
     case TypeKind::kWeekday:
       return "time.Weekday";
+    default:
+      return "";
   }
-  return "unknown";
 }
 
 bool comparable(const Type& left, const Type& right) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/value.h"
 
@@ -42,6 +43,8 @@ Type typeOf(const Value& value);
 // As the peer prints it: "float64", "[]float64", "[]interface {}", "map[string]interface {}", "time.Time",
 // "nil", "unknown".
 std::string toString(const Type& type);
+// Of a time, a duration and their like, as type() gives it: "time.Time", …; empty for the others.
+std::string_view temporalName(TypeKind kind);
 // Whether == between them can be true.
 bool comparable(const Type& left, const Type& right);
 

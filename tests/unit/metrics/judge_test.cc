@@ -42,8 +42,6 @@ class SteadyTraffic final : public TrafficSource {
       }
     }
     if (!sums.latency.empty()) return sums;
-    {
-    }
     for (std::uint64_t i = 0; i < sums.status_2xx; ++i) sums.latency.add(rate->second.latency_us * (80 + i % 40) / 100);
     return sums;
   }
